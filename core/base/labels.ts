@@ -1,0 +1,26 @@
+/**
+ * Every domain-separation label of the project, in one place, so that no two uses can share one.
+ * A label is never reused, never changed: a new meaning gets a new label.
+ */
+export const LABELS = {
+  /** HKDF info: device secret → secret that names the file list's keys. */
+  sealKey: 'shoal/1 seal key',
+  dedupKey: 'shoal/1 dedup key',
+  cutKey: 'shoal/1 cut key',
+  tenantSecret: 'shoal/1 tenant secret',
+  /** HKDF info: tenant secret, salt host key → Ed25519 seed of the tenant at that host. */
+  tenantKey: 'shoal/1 tenant key',
+  /** HKDF info: seal key, salt frame hash → AES-256-GCM key of that frame. */
+  frameKey: 'shoal/1 frame key',
+  /** HKDF info: link seed → key pair of its record, and key of its share object. */
+  linkRecordKey: 'shoal/1 link record key',
+  linkReadKey: 'shoal/1 link read key',
+  /** Hashed before the 28 random bytes of a link seed; 4 bytes of the hash are its check. */
+  linkCheck: 'shoal/1 link check',
+  /** Signed texts begin with one of these. */
+  receipt: 'shoal/1 receipt',
+  tenantProof: 'shoal/1 tenant proof',
+  advert: 'shoal/1 host advert',
+  /** Hashed with a level and prefix to name a bucket of host adverts in the DHT. */
+  hostBucket: 'shoal/1 host bucket',
+} as const

@@ -1,0 +1,122 @@
+import type { PlainError } from '../core/base/errors.ts'
+
+/** What a page may ask of the peer worker (over Comlink), and what it is told. Types only: nothing here reaches libp2p. */
+
+/** A file to store, or one that takes the place of bytes that were lost with a closed tab. `File` crosses by reference. */
+export interface FileToAdd {
+  readonly file: File
+  /** Name to show: with folders joined by `/` when a folder was dropped. */
+  readonly path: string
+  /** Where the browser can hand it again after a restart. */
+  readonly handle?: FileSystemFileHandle
+}
+
+/** The states of a row, as shown (design of the page: docs/page.md). */
+export type FileStatus =
+  | { readonly kind: 'waiting' }
+  | {
+      readonly kind: 'storing'
+      /** 0 to 100. */
+      readonly percent: number
+      /** Bytes of file per second over the last seconds, and seconds left; absent while unknown. */
+      readonly speed?: number
+      readonly secondsLeft?: number
+    }
+  | { readonly kind: 'safe'; readonly survives: number; readonly hosts: number }
+  | { readonly kind: 'stored' }
+  | { readonly kind: 'damaged' }
+  | { readonly kind: 'failed'; readonly error: PlainError }
+
+export interface FileRow {
+  readonly id: string
+  readonly name: string
+  /** Bytes. */
+  readonly size: number
+  readonly type: string
+  /** Milliseconds since 1970. */
+  readonly added: number
+  readonly status: FileStatus
+  /** The rest of the file must be handed over again (dropped or picked) to go on. */
+  readonly needsFile: boolean
+  /** Sentences of fact for people who want to know: a host gave back damaged pieces, kept until a date. Codes of docs/page.md. */
+  readonly notes: readonly { readonly code: string; readonly data: Readonly<Record<string, string | number>> }[]
+}
+
+export interface RelayRow {
+  readonly url: string
+  readonly connected: boolean
+  readonly problem?: string
+}
+
+/** Everything the page draws; sent whole, at most 4 times a second, and only when it changed. */
+export interface Snapshot {
+  readonly phase: 'starting' | 'running' | 'waiting-for-tab'
+  readonly peers: number
+  readonly hosts: number
+  readonly relays: readonly RelayRow[]
+  readonly files: readonly FileRow[]
+  /** Bytes of own files; bytes they take on hosts; bytes that the connected hosts would still take from us. */
+  readonly space: { readonly files: number; readonly stored: number; readonly free: number }
+  /** Bytes used by Shoal in this browser, and the most the browser grants; outbox included. */
+  readonly local: { readonly used: number; readonly quota: number }
+  readonly problem?: PlainError
+}
+
+/** What a link shows before anything is downloaded. */
+export interface LinkView {
+  readonly name: string
+  readonly type: string
+  readonly size: number
+  readonly modified: number
+}
+
+/** A file ready to be streamed through the service worker. */
+export interface Download {
+  /** Same-origin path to load in a hidden frame: `/s/<token>/<name>`. */
+  readonly url: string
+  readonly token: string
+}
+
+export type DownloadState =
+  | { readonly kind: 'running'; readonly done: number; readonly size: number }
+  | { readonly kind: 'done'; readonly size: number }
+  | { readonly kind: 'failed'; readonly error: PlainError }
+
+/** The peer worker. Every rejection crosses as an `AppError` (workers/errors.ts). */
+export interface PeerContract {
+  /** Calls `listener` with a snapshot now and after each change, until the page's port closes. */
+  watch(listener: (snapshot: Snapshot) => void): Promise<void>
+  add(files: readonly FileToAdd[]): Promise<void>
+  /** Stops storing and forgets the file; what hosts already hold is released. */
+  cancel(id: string): Promise<void>
+  retry(id: string): Promise<void>
+  /** Forgets the file, releases it on its hosts, now or when they can be reached. */
+  remove(id: string): Promise<void>
+  /** The seed of the file's link, 43 characters. `transient` `link.unpublished` until the file is stored. */
+  link(id: string): Promise<string>
+  /** Looks a link up. `invalid` `link.damaged`; `absent` `link.gone`, `link.absent`; `transient` `link.unreachable`. */
+  openLink(seed: string): Promise<LinkView>
+  /** Prepares the streaming of an own file, or of a link's file. */
+  downloadFile(id: string): Promise<Download>
+  downloadLink(seed: string): Promise<Download>
+  /** Reports a download until it ends. */
+  watchDownload(token: string, listener: (state: DownloadState) => void): Promise<void>
+  cancelDownload(token: string): Promise<void>
+  /** The service worker asks, through the page, for the bytes of `token`; answers on `port` (workers/stream.ts). */
+  serve(token: string, port: MessagePort): Promise<void>
+  /** The backup file (docs/formats/list.md). */
+  backup(): Promise<Blob>
+  /** Merges a backup file; resolves to the number of files that came back. */
+  restore(file: Blob): Promise<number>
+  setRelays(urls: readonly string[]): Promise<void>
+  /** Ends all work and closes storage, before an update or on leaving. */
+  stop(): Promise<void>
+}
+
+/** How a page starts the peer worker. */
+export interface PeerInit {
+  /** Origin that serves `/relay.json`, and further relays from build time. */
+  readonly relays: readonly string[]
+  /** A reader keeps nothing: for a link opened beside a running Shoal, or where storage is refused. */
+  readonly mode: 'full' | 'reader'
+}
