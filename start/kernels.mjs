@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync, readdirSync, writeFileSync, mkdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { isMain, root, runNode, cache } from './tools.mjs'
+import { cache, isMain, root, runNode, tool } from './tools.mjs'
 
 /** Flags of the compiler: no runtime and no garbage collection, since kernels work in a memory that the caller lays out. */
 const FLAGS = ['-O3', '--converge', '--runtime', 'stub', '--noAssert', '--use', 'abort=', '--enable', 'simd']
@@ -71,7 +71,7 @@ export async function buildKernels() {
     if (existsSync(target) && readFileSync(target, 'utf8').split('\n', 1)[0]?.endsWith(mark)) continue
     mkdirSync(cache, { recursive: true })
     const wasm = join(cache, `${room}.${process.pid}.wasm`)
-    const asc = join(root, 'node_modules', 'assemblyscript', 'bin', 'asc.js')
+    const asc = tool('assemblyscript/bin/asc.js')
     if ((await runNode([asc, join('core', room, 'assembly', 'index.ts'), '-o', wasm, ...FLAGS])) !== 0) return false
     const draft = `${target}.${process.pid}`
     writeFileSync(draft, moduleText(room, mark, readFileSync(wasm)))
