@@ -46,14 +46,14 @@ export function isAppError(error: unknown, kind?: ErrorKind): error is AppError 
 }
 
 /**
- * Any thrown value as an `AppError`. An `AppError` passes unchanged; an `AbortError` becomes `aborted`;
+ * Any thrown value as an `AppError`. An `AppError` passes unchanged; an `AbortError` (Node: `ABORT_ERR`) becomes `aborted`;
  * a `QuotaExceededError` and ENOSPC become `quota`; all else is `fallback`, with the value as cause.
  */
 export function asAppError(error: unknown, fallback: ErrorKind = 'bug', code = 'unexpected'): AppError {
   if (error instanceof AppError) return error
   const name = nameOf(error)
   const message = error instanceof Error ? error.message : String(error)
-  if (name === 'AbortError') return new AppError('aborted', 'aborted', message, { cause: error })
+  if (name === 'AbortError' || name === 'ABORT_ERR') return new AppError('aborted', 'aborted', message, { cause: error })
   if (name === 'QuotaExceededError' || name === 'ENOSPC' || name === 'EDQUOT') {
     return new AppError('quota', 'storage.full', message, { cause: error })
   }
@@ -94,5 +94,5 @@ export function fromPlainError(plain: PlainError): AppError {
 
 /** Throws `aborted` when `signal` has fired. */
 export function throwIfAborted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted === true) throw new AppError('aborted', 'aborted', 'cancelled', { cause: signal.reason as unknown })
+  if (signal?.aborted === true) throw new AppError('aborted', 'aborted', 'cancelled', { cause: signal.reason })
 }

@@ -199,6 +199,51 @@ export function struct<T extends object>(fields: { readonly [K in keyof T]: Code
   }
 }
 
+/**
+ * `codec`, for the values that `rule` finds nothing wrong with. `rule` returns what is wrong; it runs on a decoded value
+ * (then `invalid` with `code`) and on one to be encoded (then `bug`).
+ */
+export function refined<T>(codec: Codec<T>, rule: (value: T) => string | undefined, code = 'format.range'): Codec<T> {
+  return {
+    write(to, value) {
+      check(rule(value) === undefined)
+      codec.write(to, value)
+    },
+    read(from) {
+      const value = codec.read(from)
+      const wrong = rule(value)
+      if (wrong !== undefined) throw malformed(code, wrong)
+      return value
+    },
+  }
+}
+
+/** A `byte` that stands for one of `names`: its place in the list. */
+export function oneOf<const N extends string>(names: readonly N[]): Codec<N> {
+  const place = byte(names.length - 1)
+  return {
+    write(to, value) {
+      place.write(to, names.indexOf(value))
+    },
+    read(from) {
+      const name = names[place.read(from)]
+      if (name === undefined) throw malformed('format.range', 'no such choice')
+      return name
+    },
+  }
+}
+
+/** `codec` inside `bytes(1, max)`: a length first, so that a reader knows its limit before it looks inside. */
+export function embedded<T>(codec: Codec<T>, max: number): Codec<T> {
+  const raw = bytes(max, 1)
+  return {
+    write(to, value) {
+      raw.write(to, encode(codec, value))
+    },
+    read: (from) => decode(codec, raw.read(from)),
+  }
+}
+
 /** A first byte that must be `version`: an unknown version is refused with `format.version`, never guessed at. */
 export function versioned<T>(version: number, codec: Codec<T>): Codec<T> {
   return {

@@ -1,0 +1,58 @@
+import { utf8 } from '../base/bytes.ts'
+import { refined, text, type Codec } from './codec.ts'
+
+/** Longest file name in UTF-8: what the usual file systems take. */
+export const NAME_BYTES = 255
+
+// Cc of Unicode: C0, DEL and C1.
+// eslint-disable-next-line no-control-regex -- these characters are what is looked for
+const CONTROL = /[\u0000-\u001f\u007f-\u009f]/
+// eslint-disable-next-line no-control-regex -- the same, and the separator of paths
+const FORBIDDEN = /[\u0000-\u001f\u007f-\u009f/]/g
+
+/** A name of 1 to 255 bytes, without `/` and control characters, and not `.` or `..`. */
+export const fileName: Codec<string> = refined(text(NAME_BYTES), (name) => {
+  if (name === '' || name === '.' || name === '..') return 'not a file name'
+  return name.includes('/') || CONTROL.test(name) ? 'a file name with characters that it must not have' : undefined
+})
+
+/**
+ * The nearest name that `fileName` takes: forbidden characters become `_`, and the part before the extension is
+ * shortened until all fits, at a whole character. `tail` (such as ` (2)`) goes before the extension.
+ */
+export function fitName(name: string, tail = ''): string {
+  const clean = name.toWellFormed().replace(FORBIDDEN, '_')
+  const dot = clean.lastIndexOf('.')
+  // A leading dot is part of the name; a long tail behind a dot is no extension.
+  const hasExtension = dot > 0 && utf8(clean.slice(dot)).length <= 32
+  const extension = hasExtension ? clean.slice(dot) : ''
+  const stem = hasExtension ? clean.slice(0, dot) : clean
+  const fitted = shorten(stem, NAME_BYTES - utf8(tail + extension).length) + tail + extension
+  return fitted === '' || fitted === '.' || fitted === '..' ? '_' + fitted : fitted
+}
+
+function shorten(stem: string, room: number): string {
+  let kept = ''
+  let left = room
+  for (const character of stem) {
+    left -= utf8(character).length
+    if (left < 0) break
+    kept += character
+  }
+  return kept
+}
+
+const TYPE_BYTES = 127
+// type "/" subtype, each a token (RFC 9110 section 8.3.1 and 5.6.2).
+const ESSENCE = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+\/[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
+
+/** A media type without parameters, or empty: it becomes a header of the download, so nothing else may pass. */
+export const mediaType: Codec<string> = refined(text(TYPE_BYTES), (type) =>
+  type === '' || ESSENCE.test(type) ? undefined : 'not a media type',
+)
+
+/** The media type in `type` without its parameters; empty when there is none that `mediaType` takes. */
+export function fitType(type: string): string {
+  const essence = (type.split(';')[0] ?? '').trim()
+  return essence.length <= TYPE_BYTES && ESSENCE.test(essence) ? essence : ''
+}
