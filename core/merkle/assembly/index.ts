@@ -1,0 +1,145 @@
+// BLAKE3 (O’Connor, Aumasson, Neves, Wilcox-O’Hearn, 2021; sections of the paper): the compression function and subtrees of up to
+// 64 leaves. One block at a time; each v128 is one row of the 4 x 4 state. Nothing is kept between calls but the key.
+
+/** Leaves in one call: 64 KiB, small enough for the second-level cache, large enough to make a call's cost vanish. */
+const LEAVES: u32 = 64
+const LEAF: u32 = 1024
+const BLOCK: u32 = 64
+const CV: u32 = 32
+
+// Flags of section 2.1.
+const CHUNK_START: u32 = 1
+const CHUNK_END: u32 = 2
+const PARENT: u32 = 4
+const ROOT: u32 = 8
+
+const KEY = memory.data(CV, 16)
+const INPUT = memory.data(LEAVES * LEAF, 16)
+/** Chaining values of a level of the tree; the result comes out at its start. */
+const LEVEL = memory.data(LEAVES * CV, 16)
+/** The last block of a leaf, filled with zeros. */
+const LAST = memory.data(BLOCK, 16)
+
+export function key(): usize {
+  return KEY
+}
+
+export function input(): usize {
+  return INPUT
+}
+
+export function output(): usize {
+  return LEVEL
+}
+
+@inline
+function rotr(x: v128, bits: i32): v128 {
+  return v128.or(i32x4.shr_u(x, bits), i32x4.shl(x, 32 - bits))
+}
+
+@inline
+function rotr16(x: v128): v128 {
+  return i8x16.shuffle(x, x, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13)
+}
+
+@inline
+function rotr8(x: v128): v128 {
+  return i8x16.shuffle(x, x, 1, 2, 3, 0, 5, 6, 7, 4, 9, 10, 11, 8, 13, 14, 15, 12)
+}
+
+/**
+ * Section 2.2: `out` = the chaining value after a block of 64 bytes. `chain` and `out` are 32 bytes and may overlap the block.
+ * m0 … m3 hold the message words (0 2 4 6), (1 3 5 7), (8 10 12 14), (9 11 13 15): those that the four columns, then the four diagonals, take.
+ */
+function compress(chain: usize, block: usize, length: u32, counter: u32, flags: u32, out: usize): void {
+  const w0 = v128.load(block)
+  const w1 = v128.load(block, 16)
+  const w2 = v128.load(block, 32)
+  const w3 = v128.load(block, 48)
+  let m0 = v128.shuffle<i32>(w0, w1, 0, 2, 4, 6)
+  let m1 = v128.shuffle<i32>(w0, w1, 1, 3, 5, 7)
+  let m2 = v128.shuffle<i32>(w2, w3, 0, 2, 4, 6)
+  let m3 = v128.shuffle<i32>(w2, w3, 1, 3, 5, 7)
+  let a = v128.load(chain)
+  let b = v128.load(chain, 16)
+  let c = i32x4(0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a)
+  let d = i32x4.replace_lane(i32x4.replace_lane(i32x4.replace_lane(i32x4.splat(0), 0, counter), 2, length), 3, flags)
+  for (let round = 0; round < 7; round++) {
+    a = i32x4.add(i32x4.add(a, b), m0)
+    d = rotr16(v128.xor(d, a))
+    c = i32x4.add(c, d)
+    b = rotr(v128.xor(b, c), 12)
+    a = i32x4.add(i32x4.add(a, b), m1)
+    d = rotr8(v128.xor(d, a))
+    c = i32x4.add(c, d)
+    b = v128.shuffle<i32>(rotr(v128.xor(b, c), 7), b, 1, 2, 3, 0)
+    c = v128.shuffle<i32>(c, c, 2, 3, 0, 1)
+    d = v128.shuffle<i32>(d, d, 3, 0, 1, 2)
+    a = i32x4.add(i32x4.add(a, b), m2)
+    d = rotr16(v128.xor(d, a))
+    c = i32x4.add(c, d)
+    b = rotr(v128.xor(b, c), 12)
+    a = i32x4.add(i32x4.add(a, b), m3)
+    d = rotr8(v128.xor(d, a))
+    c = i32x4.add(c, d)
+    b = v128.shuffle<i32>(rotr(v128.xor(b, c), 7), b, 3, 0, 1, 2)
+    c = v128.shuffle<i32>(c, c, 2, 3, 0, 1)
+    d = v128.shuffle<i32>(d, d, 1, 2, 3, 0)
+    // Table 2: new word i is old word (2 6 3 10 7 0 4 13 1 11 12 5 9 14 15 8)[i].
+    const n0 = v128.shuffle<i32>(m0, m1, 1, 5, 7, 2)
+    const n1 = v128.shuffle<i32>(v128.shuffle<i32>(m0, m2, 3, 5, 0, 0), m3, 0, 1, 2, 6)
+    const n2 = v128.shuffle<i32>(v128.shuffle<i32>(m1, m2, 0, 6, 0, 0), m3, 0, 1, 4, 7)
+    m3 = v128.shuffle<i32>(v128.shuffle<i32>(m3, m1, 1, 6, 0, 0), m2, 0, 1, 7, 4)
+    m0 = n0
+    m1 = n1
+    m2 = n2
+  }
+  v128.store(out, v128.xor(a, c))
+  v128.store(out, v128.xor(b, d), 16)
+}
+
+/** Section 2.4: one leaf of `length` bytes, at most 1024. `extra` are flags for every block, `last` for its last one. */
+function leaf(at: usize, length: u32, counter: u32, extra: u32, last: u32, out: usize): void {
+  let chain = KEY
+  let flags = extra | CHUNK_START
+  while (length > BLOCK) {
+    compress(chain, at, BLOCK, counter, flags, out)
+    chain = out
+    flags = extra
+    at += BLOCK
+    length -= BLOCK
+  }
+  memory.copy(LAST, at, length)
+  memory.fill(LAST + length, 0, BLOCK - length)
+  compress(chain, LAST, length, counter, flags | CHUNK_END | last, out)
+}
+
+/**
+ * Section 2.1: the subtree over `length` bytes of the input, 0 to 65,536, whose first leaf has number `counter`.
+ * `extra` is 16 for a keyed hash, else 0; `root` is 1 when this is the whole tree. The chaining value is left at the output.
+ */
+export function subtree(length: u32, counter: u32, extra: u32, root: u32): void {
+  let count: u32 = length == 0 ? 1 : (length + LEAF - 1) / LEAF
+  for (let i: u32 = 0; i < count; i++) {
+    const last = root && count == 1 ? ROOT : 0
+    leaf(INPUT + i * LEAF, min(LEAF, length - i * LEAF), counter + i, extra, last, LEVEL + i * CV)
+  }
+  // Joining neighbours level by level, an odd one out going up as it is, gives the tree of section 2.1:
+  // each left subtree is the largest power of two that leaves something for the right.
+  while (count > 1) {
+    const top = root && count == 2 ? ROOT : 0
+    for (let i: u32 = 0; i < count >> 1; i++) join(LEVEL + 2 * i * CV, extra | top, LEVEL + i * CV)
+    if (count & 1) memory.copy(LEVEL + (count >> 1) * CV, LEVEL + (count - 1) * CV, CV)
+    count = (count + 1) >> 1
+  }
+}
+
+/** The parent of the two chaining values at the start of the input. */
+export function parent(extra: u32, root: u32): void {
+  join(INPUT, extra | (root ? ROOT : 0), LEVEL)
+}
+
+/** Section 2.5. */
+function join(pair: usize, flags: u32, out: usize): void {
+  compress(KEY, pair, BLOCK, 0, flags | PARENT, out)
+}
