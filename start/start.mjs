@@ -1,0 +1,81 @@
+// `npm start`: installs what is missing, builds when sources changed, runs relay and hosts until Ctrl-C.
+import { createServer } from 'node:net'
+import { ensureBuilt } from './build.mjs'
+import { claimFolder, FolderLock } from './folder.mjs'
+import { ensureInstalled } from './install.mjs'
+import { HELP, parseOptions } from './options.mjs'
+import { shownUrl, Supervisor } from './supervisor.mjs'
+import { runMain, Stop } from './tools.mjs'
+
+/** How often to look whether npm, which started this, is still there. */
+const PARENT_POLL_MS = 1_000
+
+/**
+ * Makes sure that the relay will be able to listen.
+ * @param {import('./options.mjs').Options} options
+ * @returns {Promise<void>}
+ */
+function checkPort({ port, listen }) {
+  return new Promise((resolve, reject) => {
+    const server = createServer()
+    server.once('error', (/** @type {NodeJS.ErrnoException} */ error) => {
+      /** @type {Readonly<Record<string, string>>} */
+      const reasons = {
+        EADDRINUSE: `Port ${port} is in use. Stop what uses it, or choose another with --port.`,
+        EACCES: `Port ${port} may not be used by you. Choose one above 1023 with --port.`,
+        EADDRNOTAVAIL: `This machine does not have the address ${listen} that --listen names.`,
+      }
+      reject(new Stop(reasons[error.code ?? ''] ?? `Port ${port} cannot be opened: ${error.message}.`))
+    })
+    server.listen(port, listen, () => server.close(() => resolve()))
+  })
+}
+
+/** Resolves when this program is asked to end: Ctrl-C, a signal, or npm gone without a word. */
+function askedToStop() {
+  const parent = process.ppid
+  return new Promise((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, resolve)
+    if (process.env['npm_lifecycle_event'] === 'start') {
+      setInterval(() => process.ppid !== parent && resolve(undefined), PARENT_POLL_MS).unref()
+    }
+  })
+}
+
+/**
+ * @param {import('./options.mjs').Options} options
+ * @param {FolderLock} lock
+ */
+async function supervise(options, lock) {
+  const asked = askedToStop()
+  const supervisor = new Supervisor(options, lock, (line) => console.error(line))
+  try {
+    console.log(`Starting the relay and ${options.hosts} host${options.hosts === 1 ? '' : 's'}…`)
+    const started = supervisor.start().then(() => {
+      console.log(`Shoal is ready: ${shownUrl(options)}  (Ctrl-C stops it)`)
+      return asked
+    })
+    await Promise.race([started, asked])
+  } finally {
+    await supervisor.stop()
+  }
+}
+
+await runMain(async () => {
+  const options = parseOptions(process.argv.slice(2))
+  if (options.help) {
+    console.log(HELP)
+    return 0
+  }
+  claimFolder(options.data)
+  const lock = await FolderLock.take(options.data)
+  try {
+    await checkPort(options)
+    await ensureInstalled()
+    await ensureBuilt()
+    await supervise(options, lock)
+  } finally {
+    lock.release()
+  }
+  return 0
+})
