@@ -28,11 +28,27 @@ export interface ShareRef {
   /** Its name (BLAKE3 of the sealed object) and its length in bytes. */
   readonly name: Bytes
   readonly length: number
-  readonly holders: readonly Holder[]
-  /** Sequence of the newest record that was signed for the link. */
+  /** Ed25519 keys of the hosts that keep it; objects have no lease. */
+  readonly holders: readonly Bytes[]
+  /** Sequence of the newest record that was signed for the link, and whether a DHT server took that record. */
   readonly sequence: number
+  readonly announced: boolean
   /** Names of the tree nodes below it that are kept as objects: `node/<name>`. */
   readonly nodes: readonly Bytes[]
+}
+
+/** What a stored file withstands, so that a long list is drawn without reading every chunk. */
+export interface Health {
+  /** Good rows suffice everywhere; else the file is damaged. */
+  readonly restorable: boolean
+  /** Hosts that may leave, whichever they are, and hosts that hold a part. */
+  readonly survives: number
+  readonly hosts: number
+  /** Rows known to be bad, and hosts that they were on. */
+  readonly badRows: number
+  readonly badHosts: number
+  /** Bytes that the file's part of its chunks takes on hosts. */
+  readonly stored: number
 }
 
 /** `file/<id>` */
@@ -58,6 +74,7 @@ export interface FileRecord {
   /** Code of the `AppError` that stopped it. */
   readonly error: string | undefined
   readonly share: ShareRef | undefined
+  readonly health: Health | undefined
 }
 
 /** Where a frame lies in a sealed chunk, and how to open it; as in a `ChunkEntry`. */
@@ -112,10 +129,17 @@ export interface HostRecord {
   readonly tried: number
   /** Attempts to reach it that failed since it was last seen. */
   readonly failures: number
-  /** Shards that it served rightly, that it said it has no longer, and that it served wrong. */
-  readonly served: number
-  readonly lost: number
-  readonly damaged: number
+  /** What became of requests to it, per day of the last 30. */
+  readonly days: readonly HostDay[]
+}
+
+/** One day (days since 1970, UTC) with a host: requests that it answered rightly, with damaged bytes, with "lost", and not in time. */
+export interface HostDay {
+  readonly day: number
+  readonly ok: number
+  readonly corrupt: number
+  readonly absent: number
+  readonly stalled: number
 }
 
 /** `node/<name>` */
@@ -145,9 +169,19 @@ const holders: Codec<readonly Holder[]> = list(struct<Holder>({ host: fixed(32),
 const shareRef: Codec<ShareRef> = struct<ShareRef>({
   name: fixed(32),
   length: uint(OBJECT_BYTES),
-  holders,
+  holders: list(fixed(32), HOLDERS),
   sequence: uint(),
+  announced: bool,
   nodes: list(fixed(32), SHARE_NODES),
+})
+
+const health: Codec<Health> = struct<Health>({
+  restorable: bool,
+  survives: uint(),
+  hosts: uint(),
+  badRows: uint(),
+  badHosts: uint(),
+  stored: uint(),
 })
 
 export const fileRecord: Codec<FileRecord> = versioned(
@@ -167,6 +201,7 @@ export const fileRecord: Codec<FileRecord> = versioned(
     inline: optional(bytes(INLINE_BYTES)),
     error: optional(text(64)),
     share: optional(shareRef),
+    health: optional(health),
   }),
 )
 
@@ -215,9 +250,7 @@ export const hostRecord: Codec<HostRecord> = versioned(
     seen: uint(),
     tried: uint(),
     failures: uint(),
-    served: uint(),
-    lost: uint(),
-    damaged: uint(),
+    days: list(struct<HostDay>({ day: uint(), ok: uint(), corrupt: uint(), absent: uint(), stalled: uint() }), 32),
   }),
 )
 
