@@ -21,7 +21,7 @@ const FLOORS = [
   ['base'],
   ['ports'],
   ['formats'],
-  ['chunker', 'seal', 'erasure', 'merkle'],
+  ['chunker', 'seal', 'erasure', 'merkle', 'vault'],
   ['swarm', 'placement', 'account', 'drive'],
   ['flows'],
 ]

@@ -87,7 +87,9 @@ function valueRules(bench: () => MetaStoreBench): void {
     await fill()
     const large = { put: 'c', value: new Uint8Array(100_000) }
     await expect(store.batch([{ del: 'a' }, put('b', 'x'), large])).rejects.toMatchObject({ kind: 'quota', code: 'storage.full' })
-    expect(await entries(store, '')).toEqual([['a', 'one']])
+    expect(await store.get('a')).toEqual(utf8('one'))
+    expect(await store.get('b')).toBeUndefined()
+    expect(await store.get('c')).toBeUndefined()
   })
 }
 

@@ -1,0 +1,37 @@
+import { openDB, type DBSchema, type IDBPDatabase } from 'idb'
+import { AppError, asAppError } from '../../core/base/errors.ts'
+
+/** The one database of the origin (docs/formats/vault-disk.md 2). */
+export interface ShoalSchema extends DBSchema {
+  /** The index: ASCII keys, bytes. */
+  meta: { key: string; value: Uint8Array<ArrayBuffer> }
+  /** Handles of files that are being stored, by file id: to go on after a restart without asking for the file. */
+  handles: { key: string; value: FileSystemFileHandle }
+}
+
+export type ShoalDatabase = IDBPDatabase<ShoalSchema>
+
+const VERSION = 1
+
+/** Opens the database `name`. Throws `transient` (`meta.failed`) where the browser refuses it, as private windows may. */
+export async function openDatabase(name: string): Promise<ShoalDatabase> {
+  try {
+    const database = await openDB<ShoalSchema>(name, VERSION, {
+      upgrade(created) {
+        created.createObjectStore('meta')
+        created.createObjectStore('handles')
+      },
+      // A newer version in another tab must not wait for ever; what we do then fails as transient until the reload.
+      blocking: () => database.close(),
+    })
+    return database
+  } catch (error) {
+    throw storageError(error)
+  }
+}
+
+/** A failure of IndexedDB as an `AppError`. An aborted transaction is a failed one: nobody cancelled it. */
+export function storageError(error: unknown): AppError {
+  const app = asAppError(error, 'transient', 'meta.failed')
+  return app.kind === 'aborted' ? new AppError('transient', 'meta.failed', app.message, { cause: error }) : app
+}

@@ -1,0 +1,46 @@
+import { storageError, type ShoalDatabase } from './database.ts'
+
+/** Where the files come from that are being stored, as far as the browser lets a page keep that. */
+export interface FileHandles {
+  put(fileId: string, handle: FileSystemFileHandle): Promise<void>
+  /** The file as it is now; `undefined` when there is no handle, no permission any more, or no file. */
+  file(fileId: string): Promise<File | undefined>
+  delete(fileId: string): Promise<void>
+}
+
+/** Not in every browser, and not yet in TypeScript's library. */
+interface WithPermission {
+  queryPermission(options: { mode: 'read' }): Promise<PermissionState>
+}
+
+/** The `FileHandles` in `database`. Throws `quota` or `transient` (`meta.failed`). */
+export function idbFileHandles(database: ShoalDatabase): FileHandles {
+  return {
+    async put(fileId, handle) {
+      await database.put('handles', handle, fileId).catch(rethrow)
+    },
+    async file(fileId) {
+      const handle = await database.get('handles', fileId).catch(rethrow)
+      if (handle === undefined || !(await permitted(handle))) return undefined
+      try {
+        return await handle.getFile()
+      } catch {
+        // Moved, deleted, or permission withdrawn: in each case the person must hand it over again.
+        return undefined
+      }
+    },
+    async delete(fileId) {
+      await database.delete('handles', fileId).catch(rethrow)
+    },
+  }
+}
+
+/** Asking for a permission needs a click in a page; here it is there or it is not. */
+async function permitted(handle: FileSystemFileHandle): Promise<boolean> {
+  if (!('queryPermission' in handle)) return true
+  return (await (handle as WithPermission).queryPermission({ mode: 'read' })) === 'granted'
+}
+
+function rethrow(error: unknown): never {
+  throw storageError(error)
+}

@@ -1,0 +1,106 @@
+import { AppError } from '../../core/base/errors.ts'
+import type { Bytes } from '../../core/base/bytes.ts'
+import type { ShardFiles } from '../../core/vault/shard-files.ts'
+
+/**
+ * Shard files in the folder `root` of the origin private file system, by sync access handles: dedicated workers only.
+ * A handle is open only during one operation: an open one would lock the file against the tab that takes over.
+ */
+export function opfsShardFiles(root: FileSystemDirectoryHandle, storage: StorageManager): ShardFiles {
+  const folderOf = folderCache(root)
+
+  async function openFile(folder: string, name: string, create: boolean): Promise<FileSystemSyncAccessHandle> {
+    const directory = await folderOf(folder, create)
+    return (await directory.getFileHandle(name, { create })).createSyncAccessHandle()
+  }
+
+  return {
+    async write(folder, name, bytes) {
+      const file = await openFile(folder, name, true)
+      try {
+        writeAll(file, bytes)
+      } finally {
+        file.close()
+      }
+    },
+    read: (folder, name, range) =>
+      unlessMissing(async () => {
+        const file = await openFile(folder, name, false)
+        try {
+          return file.getSize() === range.size ? readRange(file, range.offset, range.length) : undefined
+        } finally {
+          file.close()
+        }
+      }),
+    length: (folder, name) =>
+      unlessMissing(async () => {
+        const handle = await (await folderOf(folder, false)).getFileHandle(name)
+        return (await handle.getFile()).size
+      }),
+    async remove(folder, name) {
+      await unlessMissing(async () => (await folderOf(folder, false)).removeEntry(name))
+    },
+    folders: () => namesIn(root, (name, kind) => kind === 'directory' && /^[0-9a-f]{2}$/.test(name)),
+    names: async (folder) => namesIn(await folderOf(folder, false), (_, kind) => kind === 'file'),
+    async free() {
+      const { quota = 0, usage = 0 } = await storage.estimate()
+      return quota - usage
+    },
+  }
+}
+
+type FolderOf = (name: string, create: boolean) => Promise<FileSystemDirectoryHandle>
+
+/** Remembers the handles of at most 256 folders: one per first byte of a root. */
+function folderCache(root: FileSystemDirectoryHandle): FolderOf {
+  const folders = new Map<string, FileSystemDirectoryHandle>()
+  return async (name, create) => {
+    const known = folders.get(name)
+    if (known !== undefined) return known
+    const folder = await root.getDirectoryHandle(name, { create })
+    folders.set(name, folder)
+    return folder
+  }
+}
+
+async function namesIn(
+  folder: FileSystemDirectoryHandle,
+  wanted: (name: string, kind: FileSystemHandleKind) => boolean,
+): Promise<string[]> {
+  const found: string[] = []
+  for await (const [name, handle] of folder.entries()) {
+    if (wanted(name, handle.kind)) found.push(name)
+  }
+  return found
+}
+
+function writeAll(file: FileSystemSyncAccessHandle, bytes: Uint8Array): void {
+  file.truncate(0)
+  let at = 0
+  while (at < bytes.length) {
+    const written = file.write(bytes.subarray(at), { at })
+    if (written === 0) throw new AppError('transient', 'shard.io', 'the file takes no more bytes')
+    at += written
+  }
+  file.flush()
+}
+
+function readRange(file: FileSystemSyncAccessHandle, offset: number, length: number): Bytes | undefined {
+  const bytes = new Uint8Array(length)
+  let at = 0
+  while (at < length) {
+    const count = file.read(bytes.subarray(at), { at: offset + at })
+    if (count === 0) return undefined
+    at += count
+  }
+  return bytes
+}
+
+async function unlessMissing<T>(task: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await task()
+  } catch (error) {
+    if (error instanceof DOMException && error.name === 'NotFoundError') return undefined
+    throw error
+  }
+}

@@ -1,0 +1,108 @@
+// A dedicated worker that lends its storage to the tests in the page: only here do sync access handles exist.
+import { expose } from 'comlink'
+import type { MetaChange, MetaStore } from '../../core/ports/meta-store.ts'
+import type { ShardEntry, ShardStore } from '../../core/ports/shard-store.ts'
+import { openShardStore } from '../../core/vault/shard-store.ts'
+import { installTransferHandlers } from '../errors.ts'
+import { openDatabase } from '../storage/database.ts'
+import { idbMetaStore } from '../storage/idb-meta-store.ts'
+import { opfsShardFiles } from '../storage/opfs-shard-files.ts'
+
+/** What the tests call; async iterables come as arrays. */
+export interface StorageBench {
+  /** With `quota`, IndexedDB is that of a storage bucket with so many bytes (Storage Buckets API). */
+  open(name: string, quota?: number): Promise<void>
+  /** Writes to the index until the browser refuses more. */
+  fillMeta(): Promise<void>
+  put(root: string, bytes: Uint8Array): Promise<void>
+  get(root: string, range?: { offset: number; length: number }): Promise<Uint8Array<ArrayBuffer>>
+  size(root: string): Promise<number | undefined>
+  delete(root: string): Promise<void>
+  list(): Promise<ShardEntry[]>
+  room(): Promise<{ used: number; free: number }>
+  close(): Promise<void>
+  metaGet(key: string): Promise<Uint8Array | undefined>
+  metaBatch(changes: readonly MetaChange[], options?: { strict?: boolean }): Promise<void>
+  metaRange(prefix: string): Promise<(readonly [string, Uint8Array])[]>
+  metaClose(): Promise<void>
+  damage(root: string, how: 'shorten' | 'lengthen' | 'remove'): Promise<void>
+  /** Half of the file, through a handle that stays open: what a worker leaves that is killed inside `put`. */
+  tear(root: string, bytes: Uint8Array): Promise<void>
+}
+
+/** Not yet in TypeScript's library. */
+interface WithBuckets {
+  readonly storageBuckets: { open(name: string, options: { quota: number }): Promise<{ readonly indexedDB: IDBFactory }> }
+}
+
+class Bench implements StorageBench {
+  private folder: FileSystemDirectoryHandle | undefined
+  private shards: ShardStore | undefined
+  private meta: MetaStore | undefined
+  private torn: FileSystemSyncAccessHandle | undefined
+
+  async open(name: string, quota?: number): Promise<void> {
+    if (quota !== undefined) {
+      const { storageBuckets } = navigator as unknown as WithBuckets
+      const bucket = await storageBuckets.open(name, { quota })
+      Object.defineProperty(globalThis, 'indexedDB', { value: bucket.indexedDB })
+    }
+    this.folder = await (await navigator.storage.getDirectory()).getDirectoryHandle(name, { create: true })
+    this.meta = idbMetaStore(await openDatabase(name))
+    this.shards = await openShardStore(opfsShardFiles(this.folder, navigator.storage), this.meta)
+  }
+
+  put = (root: string, bytes: Uint8Array): Promise<void> => this.shards!.put(root, bytes)
+  get = (root: string, range?: { offset: number; length: number }): Promise<Uint8Array<ArrayBuffer>> => this.shards!.get(root, range)
+  size = (root: string): Promise<number | undefined> => this.shards!.size(root)
+  delete = (root: string): Promise<void> => this.shards!.delete(root)
+  list = (): Promise<ShardEntry[]> => collect(this.shards!.list())
+  room = (): Promise<{ used: number; free: number }> => this.shards!.room()
+  close = (): Promise<void> => this.shards!.close()
+  metaGet = (key: string): Promise<Uint8Array | undefined> => this.meta!.get(key)
+  metaBatch = (changes: readonly MetaChange[], options?: { strict?: boolean }): Promise<void> => this.meta!.batch(changes, options)
+  metaRange = (prefix: string): Promise<(readonly [string, Uint8Array])[]> => collect(this.meta!.range(prefix))
+  metaClose = (): Promise<void> => this.meta!.close()
+
+  async fillMeta(): Promise<void> {
+    for (const size of [2 ** 20, 2 ** 14]) {
+      let written = 0
+      while (await this.fits(`fill/${size}/${written}`, size)) written++
+    }
+  }
+
+  private async fits(key: string, size: number): Promise<boolean> {
+    try {
+      // Random, so that no compression below makes room where none is.
+      const value = new Uint8Array(size)
+      for (let at = 0; at < size; at += 2 ** 14) crypto.getRandomValues(value.subarray(at, at + 2 ** 14))
+      await this.meta!.batch([{ put: key, value }])
+      return true
+    } catch {
+      return false
+    }
+  }
+
+  async damage(root: string, how: 'shorten' | 'lengthen' | 'remove'): Promise<void> {
+    const folder = await this.folder!.getDirectoryHandle(root.slice(0, 2))
+    if (how === 'remove') return folder.removeEntry(root)
+    const file = await (await folder.getFileHandle(root)).createSyncAccessHandle()
+    file.truncate(how === 'shorten' ? 10 : 1_000_000)
+    file.close()
+  }
+
+  async tear(root: string, bytes: Uint8Array): Promise<void> {
+    const folder = await this.folder!.getDirectoryHandle(root.slice(0, 2), { create: true })
+    this.torn = await (await folder.getFileHandle(root, { create: true })).createSyncAccessHandle()
+    this.torn.write(new Uint8Array(bytes).subarray(0, bytes.length / 2))
+  }
+}
+
+async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const all: T[] = []
+  for await (const item of items) all.push(item)
+  return all
+}
+
+installTransferHandlers()
+expose(new Bench())
