@@ -1,0 +1,123 @@
+import { AppError, isAppError } from '../base/errors.ts'
+import { equal, type Bytes } from '../base/bytes.ts'
+import { LABELS } from '../base/labels.ts'
+import type { Blake3 } from '../ports/blake3.ts'
+import {
+  decodeFrameHeader,
+  encodeFrameHeader,
+  FRAME_HEADER,
+  PLAINTEXT_BYTES,
+  type Compression,
+  type FrameHeader,
+} from '../formats/frame.ts'
+import { deflate, inflate } from './compress.ts'
+import { hkdf } from './hkdf.ts'
+import { padme } from './padme.ts'
+import { openSegments, sealSegments } from './segments.ts'
+
+/** What goes into a frame: the plaintext, compressed when that pays. */
+export interface FrameBody {
+  readonly compression: Compression
+  readonly size: number
+  readonly bytes: Bytes
+}
+
+/** Compresses `plaintext` (at most 16 MiB) when that pays. */
+export async function frameBody(plaintext: Bytes): Promise<FrameBody> {
+  if (plaintext.length > PLAINTEXT_BYTES) throw new AppError('bug', 'format.unencodable', 'more plaintext than a frame may hold')
+  const deflated = await deflate(plaintext)
+  if (deflated === undefined) return { compression: 'none', size: plaintext.length, bytes: plaintext }
+  return { compression: 'deflate', size: plaintext.length, bytes: deflated }
+}
+
+/** Bytes of the frame of `body` without padding, and as a frame that stands alone. */
+export function bareLength(body: FrameBody): number {
+  return FRAME_HEADER + body.bytes.length
+}
+export function paddedLength(body: FrameBody): number {
+  return padme(bareLength(body))
+}
+
+/** The frame of `body`, padded with zeros to `length` bytes. */
+export function buildFrame(body: FrameBody, length: number): Bytes {
+  if (length < bareLength(body)) throw new AppError('bug', 'format.unencodable', 'a frame shorter than its body')
+  const frame = new Uint8Array(length)
+  const { compression, size, bytes } = body
+  frame.set(encodeFrameHeader({ compression, size, bodyLength: bytes.length }))
+  frame.set(bytes, FRAME_HEADER)
+  return frame
+}
+
+/** A sealed frame and what opens it. */
+export interface SealedFrame {
+  readonly sealed: Bytes
+  /** AES-256-GCM key, 32 bytes, and the hash of the frame that it was derived with. */
+  readonly key: Bytes
+  readonly frameHash: Bytes
+}
+
+/** Seals a built frame under the key that `secret` (the seal key or an object key) gives for exactly these bytes. */
+export async function sealBuilt(frame: Bytes, secret: Bytes, blake3: Blake3): Promise<SealedFrame> {
+  const frameHash = blake3.hash(frame)
+  const key = await frameKey(secret, frameHash)
+  return { sealed: await sealSegments(frame, key), key, frameHash }
+}
+
+/** The key of the frame with that hash (docs/formats/chunk.md 3). */
+export function frameKey(secret: Bytes, frameHash: Bytes): Promise<Bytes> {
+  return hkdf(secret, LABELS.frameKey, frameHash)
+}
+
+/** One frame: compressed when that pays, padded to `padTo` bytes or by Padmé, sealed. */
+export async function sealFrame(options: {
+  readonly plaintext: Bytes
+  readonly sealKey: Bytes
+  readonly padTo?: number
+  readonly blake3: Blake3
+}): Promise<SealedFrame & { readonly frameLength: number }> {
+  const body = await frameBody(options.plaintext)
+  const frameLength = options.padTo ?? paddedLength(body)
+  const sealed = await sealBuilt(buildFrame(body, frameLength), options.sealKey, options.blake3)
+  return { ...sealed, frameLength }
+}
+
+/**
+ * The plaintext of a sealed frame. With `expect` it must have that size and BLAKE3 hash.
+ * Throws `corrupt` `chunk.damaged` (cause: what is wrong) for whatever chunk.md 3 tells a reader to refuse.
+ */
+export async function openFrame(options: {
+  readonly sealed: Bytes
+  readonly key: Bytes
+  readonly expect?: { readonly size: number; readonly hash: Uint8Array; readonly blake3: Blake3 }
+}): Promise<Bytes> {
+  const { sealed, key, expect } = options
+  try {
+    const frame = await openSegments({ bytes: sealed, first: 0, length: sealed.length }, key)
+    const plaintext = await readFrame(frame, expect?.size)
+    if (expect !== undefined && !equal(expect.blake3.hash(plaintext), expect.hash)) throw damaged('other plaintext than promised')
+    return plaintext
+  } catch (error) {
+    if (isAppError(error, 'invalid')) throw damaged(error.message, error)
+    throw error
+  }
+}
+
+/** The plaintext in an opened frame; `size`, where known, is checked before anything is inflated. */
+export async function readFrame(frame: Bytes, size?: number): Promise<Bytes> {
+  const header = decodeFrameHeader(frame)
+  if (size !== undefined && header.size !== size) throw damaged('another size than promised')
+  const end = FRAME_HEADER + header.bodyLength
+  for (let i = end; i < frame.length; i++) if (frame[i] !== 0) throw damaged('padding that is not zeros')
+  return plaintextOf(header, frame.subarray(FRAME_HEADER, end))
+}
+
+async function plaintextOf(header: FrameHeader, body: Bytes): Promise<Bytes> {
+  if (header.compression === 'none') return new Uint8Array(body)
+  const plaintext = await inflate(body, header.size)
+  if (plaintext === undefined) throw damaged('a body that does not inflate to its plaintext')
+  return plaintext
+}
+
+function damaged(message: string, cause?: unknown): AppError {
+  return new AppError('corrupt', 'chunk.damaged', message, cause === undefined ? {} : { cause })
+}

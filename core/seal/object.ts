@@ -1,0 +1,60 @@
+import { AppError, isAppError } from '../base/errors.ts'
+import { concat, equal, type Bytes } from '../base/bytes.ts'
+import type { Blake3 } from '../ports/blake3.ts'
+import { OBJECT_BYTES } from '../formats/tree-node.ts'
+import { buildFrame, frameBody, frameKey, paddedLength, readFrame, sealBuilt } from './frame.ts'
+import { openSegments } from './segments.ts'
+
+const HASH = 32
+
+/** A sealed object (docs/formats/objects.md 1): kept whole, found by its name. */
+export interface SealedObject {
+  /** BLAKE3 of `bytes`. */
+  readonly name: Bytes
+  readonly bytes: Bytes
+}
+
+/** Seals a small structure. Throws `invalid` `object.large` when it would be over 64 KiB. */
+export async function sealObject(plaintext: Bytes, objectKey: Bytes, blake3: Blake3): Promise<SealedObject> {
+  const body = await frameBody(plaintext)
+  const { sealed, frameHash } = await sealBuilt(buildFrame(body, paddedLength(body)), objectKey, blake3)
+  const bytes = concat([frameHash, sealed])
+  if (bytes.length > OBJECT_BYTES) {
+    throw new AppError('invalid', 'object.large', 'an object is over 64 KiB', { data: { length: bytes.length } })
+  }
+  return { name: blake3.hash(bytes), bytes }
+}
+
+/**
+ * The structure in a sealed object. With `name` the bytes must hash to it.
+ * Throws `corrupt` `object.damaged` (cause: what is wrong) when it was changed, cut, lies about itself or has another key.
+ */
+export async function openObject(
+  bytes: Bytes,
+  objectKey: Bytes,
+  blake3: Blake3,
+  options: { readonly name?: Uint8Array } = {},
+): Promise<Bytes> {
+  if (bytes.length > OBJECT_BYTES || bytes.length <= HASH) throw damaged('no object has this length')
+  if (options.name !== undefined && !equal(blake3.hash(bytes), options.name)) throw damaged('not the object of this name')
+  const frameHash = bytes.slice(0, HASH)
+  const sealed = bytes.slice(HASH)
+  const key = await frameKey(objectKey, frameHash)
+  try {
+    const frame = await openSegments({ bytes: sealed, first: 0, length: sealed.length }, key)
+    if (!equal(blake3.hash(frame), frameHash)) throw damaged('another frame than its hash says')
+    return await readFrame(frame)
+  } catch (cause) {
+    if (!isAppError(cause, 'corrupt') && !isAppError(cause, 'invalid')) throw cause
+    throw damaged('does not open', cause)
+  }
+}
+
+/** Object key of a tree node: derived from its own encoding, so the seal key never stands in a node (docs/formats/objects.md 3). */
+export function childKey(encodedNode: Uint8Array, sealKey: Bytes, blake3: Blake3): Bytes {
+  return blake3.keyed(sealKey, encodedNode)
+}
+
+function damaged(message: string, cause?: unknown): AppError {
+  return new AppError('corrupt', 'object.damaged', message, cause === undefined ? {} : { cause })
+}

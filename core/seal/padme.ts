@@ -1,0 +1,18 @@
+/**
+ * Padmé (Nikitin, Barman, Lueks, Underwood, Hubaux, Ford: "Reducing Metadata Leakage from Encrypted Files", PETS 2019, algorithm 1):
+ * `length` rounded up so that few of its leading bits matter; at most 12 % more.
+ */
+export function padme(length: number): number {
+  if (length < 2) return length
+  const exponent = floorLog2(length)
+  const kept = floorLog2(exponent) + 1
+  const unit = 2 ** (exponent - kept)
+  return unit < 1 ? length : Math.ceil(length / unit) * unit
+}
+
+/** Exact where `Math.log2` may round up to the next power. */
+function floorLog2(value: number): number {
+  if (value < 1) return 0
+  const guess = Math.floor(Math.log2(value))
+  return 2 ** guess > value ? guess - 1 : guess
+}
