@@ -1,0 +1,88 @@
+import type { CircuitRelayService } from '@libp2p/circuit-relay-v2'
+import { identify, type Identify } from '@libp2p/identify'
+import type { Ed25519PrivateKey, Libp2p } from '@libp2p/interface'
+import type { KadDHT } from '@libp2p/kad-dht'
+import { noise } from '@libp2p/noise'
+import { ping, type Ping } from '@libp2p/ping'
+import { webSockets } from '@libp2p/websockets'
+import { yamux } from '@libp2p/yamux'
+import type { Datastore } from 'interface-datastore'
+import type { Libp2pOptions } from 'libp2p'
+import { shoalDht } from './dht.ts'
+
+// Types, not interfaces: libp2p asks for an index signature, which only a type has by itself.
+export type PeerServices = { identify: Identify; ping: Ping; dht: KadDHT }
+export type RelayServices = PeerServices & { relay: CircuitRelayService }
+export type PeerNode = Libp2p<PeerServices>
+export type RelayNode = Libp2p<RelayServices>
+export type Transports = NonNullable<Libp2pOptions['transports']>
+
+export interface NodeInit {
+  readonly privateKey: Ed25519PrivateKey
+  readonly transports: Transports
+  /** Multiaddrs to listen on, and to announce instead of those. */
+  readonly listen: readonly string[]
+  readonly announce?: readonly string[]
+  readonly datastore?: Datastore
+  readonly maxConnections: number
+  /** Connections that one IP address may open per second, and handshakes under way at once. */
+  readonly inboundPerSecond: number
+  readonly inboundPending: number
+}
+
+/** A WebRTC handshake through a relay takes seconds, and a tab in the background is slow; the library gives up after 6. */
+const DIAL_TIMEOUT_MS = 20_000
+const ADDRESS_DIAL_TIMEOUT_MS = 15_000
+const UPGRADE_TIMEOUT_MS = 20_000
+/** Dials under way at once: each is a handshake in pure JavaScript. */
+const MAX_PARALLEL_DIALS = 20
+/** Pings measure, they do not kill: a busy transfer delays its pong, and the library then cuts it off (libp2p.md 3). */
+const MONITOR = { pingInterval: 30_000, pingTimeout: { minTimeout: 20_000 }, abortConnectionOnPingFailure: false }
+/** What a paused reader must hold at most: less than the 4 MiB at which libp2p resets a stream. Without this yamux grows to 16 MiB. */
+const MAX_STREAM_WINDOW = 2 * 1024 * 1024
+/** The library looks every 500 ms whether a full WebSocket has drained, which costs most of the throughput. */
+const DRAIN_POLL_MS = 10
+const HOUR = 3_600_000
+/** Addresses must outlive the provider records that lead to them (2 h), and a host that is away for a night. */
+const PEER_STORE = { maxAddressAge: 6 * HOUR, maxPeerAge: 72 * HOUR }
+
+/** WebSockets as all of our peers use them. */
+export function shoalWebSockets(): Transports[number] {
+  return webSockets({ bufferedAmountPollInterval: DRAIN_POLL_MS })
+}
+
+/** The services that every peer has; `mode` is its role in the DHT. */
+export function peerServices(mode: 'client' | 'server'): {
+  identify: ReturnType<typeof identify>
+  ping: ReturnType<typeof ping>
+  dht: ReturnType<typeof shoalDht>
+} {
+  return { identify: identify(), ping: ping(), dht: shoalDht(mode) }
+}
+
+/** The libp2p options that every peer of Shoal shares. */
+export function nodeOptions(init: NodeInit): Omit<Libp2pOptions, 'services'> {
+  return {
+    privateKey: init.privateKey,
+    addresses: { listen: [...init.listen], ...(init.announce === undefined ? {} : { announce: [...init.announce] }) },
+    transports: init.transports,
+    connectionEncrypters: [noise()],
+    streamMuxers: [yamux({ streamOptions: { maxStreamWindowSize: MAX_STREAM_WINDOW } })],
+    // The browser's default denies ws:// and private addresses, and with them every local relay and host. What a page may reach is for the browser to say.
+    connectionGater: { denyDialMultiaddr: () => false },
+    connectionManager: {
+      maxConnections: init.maxConnections,
+      maxParallelDials: MAX_PARALLEL_DIALS,
+      dialTimeout: DIAL_TIMEOUT_MS,
+      addressDialTimeout: ADDRESS_DIAL_TIMEOUT_MS,
+      inboundUpgradeTimeout: UPGRADE_TIMEOUT_MS,
+      inboundConnectionThreshold: init.inboundPerSecond,
+      maxIncomingPendingConnections: init.inboundPending,
+      // Reconnecting is the relay keeper's; the library's own gives up at the first DOM event that a browser rejects with.
+      reconnectRetries: 0,
+    },
+    connectionMonitor: MONITOR,
+    peerStore: PEER_STORE,
+    ...(init.datastore === undefined ? {} : { datastore: init.datastore }),
+  }
+}

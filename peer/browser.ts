@@ -1,0 +1,32 @@
+import { circuitRelayTransport } from '@libp2p/circuit-relay-v2'
+import { createLibp2p } from 'libp2p'
+import { nodeOptions, peerServices, shoalWebSockets, type PeerNode, type Transports } from './assembly.ts'
+import { privateKeyFromSeed } from './identity.ts'
+
+/** Connections of a tab: memory and handshakes of a phone. */
+const MAX_CONNECTIONS = 100
+/** All that comes in comes through a few relays, which count as few IP addresses. */
+const INBOUND_PER_SECOND = 20
+
+export interface BrowserPeerInit {
+  /** 32 bytes, the same at every start: relays and hosts know a peer by its key. */
+  readonly seed: Uint8Array
+  /** More ways to reach peers than WebSockets and relays. */
+  readonly transports?: Transports
+  /** Relays to keep a reservation at: others reach a tab only through one. */
+  readonly reservations?: number
+}
+
+/** Starts libp2p as a tab runs it: asks the DHT, does not answer for it, and listens only through relays. Runs in a worker. */
+export async function startBrowserPeer(init: BrowserPeerInit): Promise<PeerNode> {
+  const options = nodeOptions({
+    privateKey: await privateKeyFromSeed(init.seed),
+    transports: [shoalWebSockets(), circuitRelayTransport(), ...(init.transports ?? [])],
+    // One entry per wanted relay, none of them named: a named one is never reserved again once it was lost.
+    listen: Array.from({ length: init.reservations ?? 1 }, () => '/p2p-circuit'),
+    maxConnections: MAX_CONNECTIONS,
+    inboundPerSecond: INBOUND_PER_SECOND,
+    inboundPending: INBOUND_PER_SECOND,
+  })
+  return createLibp2p({ ...options, services: peerServices('client') })
+}

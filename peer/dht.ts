@@ -1,0 +1,92 @@
+import type { PeerId } from '@libp2p/interface'
+import { kadDHT, passthroughMapper, type KadDHT, type QueryEvent } from '@libp2p/kad-dht'
+import { AppError } from '../core/base/errors.ts'
+import { ipnsSelector } from 'ipns/selector'
+import { validateRecord } from './record-format.ts'
+
+/** Our own swarm, apart from that of IPFS, so that no built-in split into LAN and WAN applies. */
+export const DHT_PROTOCOL = '/shoal/kad/1.0.0'
+/** Peers per bucket, and holders of a record (Maymounkov and Mazières 2002, k). */
+export const BUCKET_SIZE = 20
+/** Requests in flight per path. The library's 10 × 10 would have a browser dial everybody it hears of. */
+const ALPHA = 3
+/** Paths that share no peer (Baumgart and Mies 2007, section 4.4): one liar cannot hide a record. */
+const DISJOINT_PATHS = 2
+/** Every peer in a reply is dialled before it enters the table; few at once, since each dial is a handshake. */
+const NEW_CONTACTS_AT_ONCE = 3
+
+const MINUTE = 60_000
+/** How long others keep a provider record of ours (discovery.md). */
+export const PROVIDER_VALIDITY_MS = 120 * MINUTE
+/** Our own reprovider runs well before that; the library's 48 h outlive addresses, and then a look-up fails for all providers of a key. */
+const REPROVIDE = { validity: PROVIDER_VALIDITY_MS, threshold: 90 * MINUTE, interval: 10 * MINUTE }
+
+/** The part of the routing table that kad-dht does not put in its interface. Pinned version, tested. */
+export interface RoutingTable {
+  readonly size: number
+  remove(peer: PeerId): Promise<void>
+  addEventListener(type: 'peer:add', listener: () => void): void
+  removeEventListener(type: 'peer:add', listener: () => void): void
+}
+
+/** kad-dht as Shoal runs it. A server answers others; a client only asks. */
+export function shoalDht(mode: 'client' | 'server'): ReturnType<typeof kadDHT> {
+  return kadDHT({
+    protocol: DHT_PROTOCOL,
+    // Left unset, the library decides by its addresses, and takes one behind a relay for a public one.
+    clientMode: mode === 'client',
+    // The default drops everybody behind a relay at a private address.
+    peerInfoMapper: passthroughMapper,
+    kBucketSize: BUCKET_SIZE,
+    alpha: ALPHA,
+    disjointPaths: DISJOINT_PATHS,
+    pingNewContactConcurrency: NEW_CONTACTS_AT_ONCE,
+    // Otherwise each look-up waits for a first self-query, for up to 3 minutes; `tableReady` waits for what matters.
+    allowQueryWithZeroPeers: true,
+    reprovide: REPROVIDE,
+    validators: { ipns: validateRecord },
+    selectors: { ipns: ipnsSelector },
+  })
+}
+
+/** The routing table of `dht`. Throws `bug` `dht.internals` when the library changed. */
+export function routingTable(dht: KadDHT): RoutingTable {
+  const table: unknown = 'routingTable' in dht ? dht.routingTable : undefined
+  if (typeof table !== 'object' || table === null || !('remove' in table) || !('size' in table)) {
+    throw new AppError('bug', 'dht.internals', 'kad-dht has no routing table where it had one')
+  }
+  return table as RoutingTable
+}
+
+/** Resolves to true when there is somebody to ask, to false when `signal` fires before. */
+export function tableReady(table: RoutingTable, signal: AbortSignal): Promise<boolean> {
+  if (table.size > 0 || signal.aborted) return Promise.resolve(table.size > 0)
+  return new Promise((resolve) => {
+    const done = () => {
+      table.removeEventListener('peer:add', done)
+      signal.removeEventListener('abort', done)
+      resolve(table.size > 0)
+    }
+    table.addEventListener('peer:add', done)
+    signal.addEventListener('abort', done, { once: true })
+  })
+}
+
+/** The events of a query until it ends, `signal` fires or it fails: a query that breaks off has still said what it said. */
+export async function* eventsUntil(query: AsyncIterable<QueryEvent>, signal: AbortSignal): AsyncIterable<QueryEvent> {
+  const iterator = query[Symbol.asyncIterator]()
+  const stopped = new Promise<undefined>((resolve) => {
+    if (signal.aborted) resolve(undefined)
+    else signal.addEventListener('abort', () => resolve(undefined), { once: true })
+  })
+  try {
+    for (;;) {
+      const next = await Promise.race([iterator.next().catch(() => undefined), stopped])
+      if (next === undefined || next.done === true) return
+      yield next.value
+    }
+  } finally {
+    // Not awaited: a generator that waits for a dead peer would hold up whoever is done with it.
+    void iterator.return?.().catch(() => undefined)
+  }
+}

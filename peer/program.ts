@@ -1,0 +1,67 @@
+import { AppError, isAppError } from '../core/base/errors.ts'
+import { jsonLog, type Log } from './log.ts'
+
+/** How long a program may take to leave in good order; the supervisor kills it after 10 s. */
+const LEAVE_WITHIN_MS = 8000
+
+export interface Running {
+  /** Goes into the line that says that the program is ready. */
+  readonly ready: Readonly<Record<string, string | number>>
+  close(): Promise<void>
+}
+
+/**
+ * Runs a program of the supervisor's: prints `{"ready":true,…}` on stdout once `start` resolved, or `{"error":"sentence"}` and exit code 1;
+ * leaves when stdin ends, and on SIGTERM and SIGINT. Logs go to stderr.
+ */
+export async function runProgram(start: (log: Log) => Promise<Running>): Promise<void> {
+  const log = jsonLog((line) => process.stderr.write(`${line}\n`), Date.now)
+  const stopped = stopAsked()
+  // A promise that libp2p forgot must not take everybody's relay down.
+  process.on('unhandledRejection', (error) => log('error', 'a rejection that nobody handled', {}, error))
+  try {
+    const running = await Promise.race([start(log), stopped])
+    if (running !== undefined) {
+      say({ ready: true, ...running.ready })
+      await stopped
+      const late = setTimeout(() => process.exit(0), LEAVE_WITHIN_MS)
+      await running.close()
+      clearTimeout(late)
+    }
+    process.exit(0)
+  } catch (error) {
+    say({ error: sentence(error) })
+    if (!isAppError(error)) log('error', 'cannot go on', {}, error)
+    process.exitCode = 1
+    // Exiting at once could cut off the line above.
+    setImmediate(() => process.exit(1))
+  }
+}
+
+function stopAsked(): Promise<undefined> {
+  return new Promise((resolve) => {
+    const stop = () => resolve(undefined)
+    process.once('SIGTERM', stop)
+    process.once('SIGINT', stop)
+    process.stdin.once('end', stop)
+    process.stdin.once('error', stop)
+    process.stdin.resume()
+  })
+}
+
+function say(news: Readonly<Record<string, unknown>>): void {
+  process.stdout.write(`${JSON.stringify(news)}\n`)
+}
+
+/** What a person can do something about, in one line. */
+function sentence(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error)
+  return message.replace(/\s+/g, ' ').replace(/([^.])$/, '$1.')
+}
+
+/** The value of `text` as a port number. Throws `invalid` `option.port`. */
+export function parsePort(text: string): number {
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : NaN
+  if (!(port <= 65535)) throw new AppError('invalid', 'option.port', `--port must be a number from 0 to 65535, not "${text}"`)
+  return port
+}

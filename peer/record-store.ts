@@ -1,0 +1,230 @@
+import { Record as DhtRecord } from '@libp2p/kad-dht'
+import { BaseDatastore } from 'datastore-core'
+import { Key, type Batch, type Datastore, type KeyQuery, type Pair, type Query } from 'interface-datastore'
+import { equal } from '../core/base/bytes.ts'
+import { AppError, asAppError } from '../core/base/errors.ts'
+import type { Clock } from '../core/ports/clock.ts'
+import { PROVIDER_VALIDITY_MS } from './dht.ts'
+import { parsePeerId } from './identity.ts'
+import type { Log } from './log.ts'
+import { parseRecord } from './record-format.ts'
+
+const RECORDS = '/dht/record'
+const PROVIDERS = '/dht/provider'
+const PEERS = '/peers'
+
+/** Records kept at most, of 10 KB each at most (discovery.md). */
+export const MAX_RECORDS = 100_000
+/** Records received longer ago count as forgotten everywhere (kad-dht's own rule, applied only when it reads). */
+const RECORD_AGE_MS = 48 * 3_600_000
+/** Keys that one peer may be provider of: 13 bucket levels, and room for what later protocols provide. */
+export const MAX_KEYS_PER_PROVIDER = 64
+/** Provider entries kept at most: about 100 bytes each. */
+export const MAX_PROVIDERS = 100_000
+/** How often expired records are looked for. */
+const SWEEP_MS = 3_600_000
+
+export interface RecordStoreInit {
+  readonly inner: Datastore
+  readonly clock: Clock
+  /** libp2p name of this peer, whose own provider entries do not expire here: the reprovider renews them. */
+  readonly self: string
+  readonly maxRecords?: number
+}
+
+/**
+ * What kad-dht keeps, kept to the rules of discovery.md, since kad-dht itself stores any valid record over any other, never sweeps, and takes
+ * any number of provider entries. All else passes through to `inner`.
+ * A `put` that breaks a rule rejects, and kad-dht answers the sender with a reset stream: `denied` `record.older`, `quota` `records.full`,
+ * `quota` `providers.full`, `invalid` `record.malformed`.
+ */
+export class RecordStore extends BaseDatastore {
+  private readonly inner: Datastore
+  private readonly clock: Clock
+  private readonly self: string
+  private readonly maxRecords: number
+  private records = 0
+  private providers = 0
+  private readonly perProvider = new Map<string, number>()
+  /** Checks and writes follow each other, or two puts could both see the same older record. */
+  private tail: Promise<unknown> = Promise.resolve()
+
+  private constructor(init: RecordStoreInit) {
+    super()
+    this.inner = init.inner
+    this.clock = init.clock
+    this.self = init.self
+    this.maxRecords = init.maxRecords ?? MAX_RECORDS
+  }
+
+  /** Counts what is there already. */
+  static async open(init: RecordStoreInit): Promise<RecordStore> {
+    const store = new RecordStore(init)
+    for await (const key of init.inner.queryKeys({ prefix: '/dht/' })) store.count(key, 1)
+    return store
+  }
+
+  override async put(key: Key, value: Uint8Array): Promise<Key> {
+    if (within(key, RECORDS)) return this.exclusive(() => this.putRecord(key, value))
+    if (within(key, PROVIDERS)) return this.exclusive(() => this.putProvider(key, value))
+    return this.inner.put(key, value)
+  }
+
+  override get(key: Key): Uint8Array | Promise<Uint8Array> {
+    return this.inner.get(key)
+  }
+
+  override has(key: Key): boolean | Promise<boolean> {
+    return this.inner.has(key)
+  }
+
+  override async delete(key: Key): Promise<void> {
+    if (!within(key, RECORDS) && !within(key, PROVIDERS)) return this.inner.delete(key)
+    await this.exclusive(() => this.remove(key))
+  }
+
+  override batch(): Batch {
+    // Only the peer store batches; kad-dht's own keys go through `put` and `delete` above.
+    return this.inner.batch()
+  }
+
+  override async *query(query: Query): AsyncGenerator<Pair> {
+    const ofOneKey = query.prefix?.startsWith(`${PROVIDERS}/`) === true
+    for await (const pair of this.inner.query(query)) {
+      if (!ofOneKey || (await this.servable(pair))) yield pair
+    }
+  }
+
+  override queryKeys(query: KeyQuery): Generator<Key> | AsyncGenerator<Key> {
+    return this.inner.queryKeys(query)
+  }
+
+  /** Removes records past their end of life or too old, and what cannot be read. Resolves to how many. */
+  async sweep(): Promise<number> {
+    const dead: Key[] = []
+    for await (const { key, value } of this.inner.query({ prefix: RECORDS })) {
+      if (!this.alive(value)) dead.push(key)
+    }
+    for (const key of dead) await this.delete(key)
+    return dead.length
+  }
+
+  private async putRecord(key: Key, value: Uint8Array): Promise<Key> {
+    const next = payload(value)
+    const view = parseRecord(next)
+    const held = await this.held(key)
+    if (held !== undefined) {
+      const old = parseRecord(held)
+      if (old.sequence > view.sequence || (old.sequence === view.sequence && !equal(held, next))) {
+        throw new AppError('denied', 'record.older', 'a newer record is held')
+      }
+    } else if (this.records >= this.maxRecords) {
+      throw new AppError('quota', 'records.full', 'no room for another record')
+    }
+    await this.inner.put(key, value)
+    if (held === undefined) this.records++
+    return key
+  }
+
+  private async held(key: Key): Promise<Uint8Array | undefined> {
+    return (await this.inner.has(key)) ? payload(await this.inner.get(key)) : undefined
+  }
+
+  private async putProvider(key: Key, value: Uint8Array): Promise<Key> {
+    const known = await this.inner.has(key)
+    if (!known) {
+      const full = this.providers >= MAX_PROVIDERS || (this.perProvider.get(providerOf(key)) ?? 0) >= MAX_KEYS_PER_PROVIDER
+      if (full) throw new AppError('quota', 'providers.full', 'no room for another provider entry')
+    }
+    await this.inner.put(key, value)
+    if (!known) this.count(key, 1)
+    return key
+  }
+
+  private async remove(key: Key): Promise<void> {
+    if (!(await this.inner.has(key))) return
+    await this.inner.delete(key)
+    this.count(key, -1)
+  }
+
+  private count(key: Key, change: number): void {
+    if (within(key, RECORDS)) {
+      this.records += change
+    } else if (within(key, PROVIDERS)) {
+      this.providers += change
+      const name = providerOf(key)
+      const left = (this.perProvider.get(name) ?? 0) + change
+      if (left > 0) this.perProvider.set(name, left)
+      else this.perProvider.delete(name)
+    }
+  }
+
+  private alive(value: Uint8Array): boolean {
+    try {
+      const { timeReceived } = DhtRecord.deserialize(value)
+      return this.clock.now() - timeReceived.getTime() <= RECORD_AGE_MS && parseRecord(payload(value)).expires > this.clock.now()
+    } catch {
+      return false
+    }
+  }
+
+  /** One entry that has expired, or whose peer is not in the peer store, would fail the look-up for all providers of its key. */
+  private async servable({ key, value }: Pair): Promise<boolean> {
+    const name = providerOf(key)
+    if (name === this.self) return true
+    if (this.clock.now() - varint(value) > PROVIDER_VALIDITY_MS) return false
+    try {
+      return await this.inner.has(new Key(`${PEERS}/${parsePeerId(name).toCID().toString()}`))
+    } catch {
+      return false
+    }
+  }
+
+  private exclusive<T>(task: () => Promise<T>): Promise<T> {
+    const run = this.tail.then(task)
+    this.tail = run.catch(() => undefined)
+    return run
+  }
+}
+
+/** Sweeps `store` every hour until `signal` fires. */
+export async function sweepNowAndThen(store: RecordStore, { clock, log }: { clock: Clock; log: Log }, signal: AbortSignal): Promise<void> {
+  for (;;) {
+    try {
+      await clock.sleep(SWEEP_MS, signal)
+      await store.sweep()
+    } catch (error) {
+      if (signal.aborted) return
+      log('warn', 'expired records could not be swept', {}, error)
+    }
+  }
+}
+
+function within(key: Key, folder: string): boolean {
+  return key.toString().startsWith(`${folder}/`)
+}
+
+/** The last part of `/dht/provider/key/peer`. */
+function providerOf(key: Key): string {
+  return key.toString().split('/').at(-1) ?? ''
+}
+
+/** The IPNS record in what kad-dht stores. Throws `invalid` `record.malformed`. */
+function payload(stored: Uint8Array): Uint8Array {
+  try {
+    return DhtRecord.deserialize(stored).value
+  } catch (error) {
+    throw asAppError(error, 'invalid', 'record.malformed')
+  }
+}
+
+/** An unsigned varint (LEB128) up to 2^53, which is how kad-dht stores the time of a provider entry. */
+function varint(bytes: Uint8Array): number {
+  let value = 0
+  let scale = 1
+  for (const byte of bytes.subarray(0, 8)) {
+    value += (byte & 127) * scale
+    scale *= 128
+  }
+  return value
+}

@@ -1,0 +1,121 @@
+import { circuitRelayServer } from '@libp2p/circuit-relay-v2'
+import { peerIdFromPrivateKey } from '@libp2p/peer-id'
+import type { Datastore } from 'interface-datastore'
+import { createLibp2p } from 'libp2p'
+import type { IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { AppError } from '../core/base/errors.ts'
+import type { Clock } from '../core/ports/clock.ts'
+import { nodeOptions, peerServices, shoalWebSockets, type RelayNode, type Transports } from './assembly.ts'
+import { privateKeyFromSeed } from './identity.ts'
+import type { Log } from './log.ts'
+import { RecordStore, sweepNowAndThen } from './record-store.ts'
+
+const DAY = 86_400_000
+/** Peers that may be reached through this relay. Each costs one idle connection, about 100 KiB. */
+export const MAX_RESERVATIONS = 4096
+/** Reservations, and as many visitors who only ask. */
+const MAX_CONNECTIONS = 2 * MAX_RESERVATIONS
+/** Behind a proxy everybody has one IP address. Real limits per address are the proxy's. */
+const INBOUND_PER_SECOND = 500
+const INBOUND_PENDING = 500
+/** Long enough that refreshing, which loses reservations, hardly ever happens; under the 24 days that a timer can wait. */
+const RESERVATION_TTL_MS = 7 * DAY
+/** What a relayed connection may carry: signalling. With no limit it would count as a direct one, and never become one. */
+const RELAYED_BYTES = 256n * 1024n
+const RELAYED_MS = 120_000
+
+export interface RelayPeerInit {
+  readonly seed: Uint8Array
+  readonly datastore: Datastore
+  readonly clock: Clock
+  readonly log: Log
+  /** Multiaddrs under which others reach this relay. */
+  readonly announce: readonly string[]
+}
+
+export interface RelayPeer {
+  readonly node: RelayNode
+  /** libp2p name. */
+  readonly peer: string
+  /** Takes over a WebSocket that another HTTP server accepted. */
+  readonly takeSocket: (request: IncomingMessage, socket: Duplex, head: Buffer) => void
+  close(): Promise<void>
+}
+
+/** A listener of libp2p's WebSockets as far as we hand it sockets. Internal there: pinned version, tested. */
+interface UpgradingListener {
+  onUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void
+}
+
+/** Starts a relay: circuit relay v2 with limits, DHT server, no keys but its own. Its own WebSocket listens on a loopback port that nobody is told of. */
+export async function startRelayPeer(init: RelayPeerInit): Promise<RelayPeer> {
+  const privateKey = await privateKeyFromSeed(init.seed)
+  const peer = peerIdFromPrivateKey(privateKey)
+  const datastore = await RecordStore.open({ inner: init.datastore, clock: init.clock, self: peer.toString() })
+  const { transport, listener } = catchListener(shoalWebSockets())
+  const options = nodeOptions({
+    privateKey,
+    transports: [transport],
+    listen: ['/ip4/127.0.0.1/tcp/0/ws'],
+    announce: init.announce,
+    datastore,
+    maxConnections: MAX_CONNECTIONS,
+    inboundPerSecond: INBOUND_PER_SECOND,
+    inboundPending: INBOUND_PENDING,
+  })
+  const relay = circuitRelayServer({
+    maxInboundHopStreams: MAX_CONNECTIONS,
+    maxOutboundStopStreams: MAX_CONNECTIONS,
+    reservations: {
+      maxReservations: MAX_RESERVATIONS,
+      reservationTtl: RESERVATION_TTL_MS,
+      defaultDataLimit: RELAYED_BYTES,
+      defaultDurationLimit: RELAYED_MS,
+    },
+  })
+  const node: RelayNode = await createLibp2p({ ...options, services: { ...peerServices('server'), relay } })
+  freeSlots(node)
+  const ending = new AbortController()
+  void sweepNowAndThen(datastore, init, ending.signal)
+  return {
+    node,
+    peer: peer.toString(),
+    takeSocket: (request, socket, head) => listener().onUpgrade(request, socket, head),
+    close: async () => {
+      ending.abort()
+      for (const { signal } of node.services.relay.reservations.values()) signal.clear()
+      await node.stop()
+    },
+  }
+}
+
+/** The relay frees the slots of those who left only when their time is over: a week in which nobody else gets them. */
+function freeSlots(node: RelayNode): void {
+  node.addEventListener('peer:disconnect', ({ detail: peer }) => {
+    const { reservations } = node.services.relay
+    reservations.get(peer)?.signal.clear()
+    reservations.delete(peer)
+  })
+}
+
+function catchListener(factory: Transports[number]): { transport: Transports[number]; listener: () => UpgradingListener } {
+  let caught: UpgradingListener | undefined
+  return {
+    transport: (components) => {
+      const transport = factory(components)
+      const create = transport.createListener.bind(transport)
+      transport.createListener = (options) => {
+        const listener = create(options)
+        if (!('onUpgrade' in listener)) throw new AppError('bug', 'websocket.internals', 'the WebSocket listener cannot take over sockets any more')
+        caught = listener as typeof listener & UpgradingListener
+        return listener
+      }
+      return transport
+    },
+    listener: () => {
+      if (caught === undefined) throw new AppError('bug', 'websocket.internals', 'no WebSocket listener')
+      return caught
+    },
+  }
+}
