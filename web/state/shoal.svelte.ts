@@ -1,0 +1,147 @@
+import type { FileToAdd, PeerContract, Snapshot } from '../../workers/contract.ts'
+import { toPlainError, type PlainError } from '../../core/base/errors.ts'
+import { explain } from '../words.ts'
+
+const EMPTY: Snapshot = {
+  phase: 'starting',
+  peers: 0,
+  hosts: 0,
+  relays: [],
+  files: [],
+  space: { files: 0, stored: 0, free: 0 },
+  local: { used: 0, quota: 0 },
+}
+
+/** How long a short message stays, in milliseconds: long enough to be read twice. */
+const MESSAGE_TIME = 6000
+
+/** What the files screen draws, and what a person can do there. */
+export class Shoal {
+  snapshot = $state.raw<Snapshot>(EMPTY)
+  /** A short message about the last thing done; empty when there is none. */
+  message = $state('')
+  busy = $derived(this.snapshot.files.some((file) => file.status.kind === 'storing' && !file.needsFile))
+
+  private readonly peer: PeerContract
+  private clearing: ReturnType<typeof setTimeout> | undefined
+
+  constructor(peer: PeerContract) {
+    this.peer = peer
+  }
+
+  async start(): Promise<void> {
+    await this.peer.watch((snapshot) => {
+      this.snapshot = snapshot
+    })
+  }
+
+  say(message: string): void {
+    this.message = message
+    clearTimeout(this.clearing)
+    this.clearing = setTimeout(() => {
+      this.message = ''
+    }, MESSAGE_TIME)
+  }
+
+  add(files: readonly FileToAdd[]): void {
+    if (files.length > 0) this.run(this.peer.add(files))
+  }
+
+  cancel(id: string): void {
+    this.run(this.peer.cancel(id))
+  }
+
+  retry(id: string): void {
+    this.run(this.peer.retry(id))
+  }
+
+  remove(id: string): void {
+    this.run(this.peer.remove(id))
+  }
+
+  async copyLink(id: string): Promise<void> {
+    await this.attempt(async () => {
+      const seed = await this.peer.link(id)
+      await navigator.clipboard.writeText(linkUrl(seed))
+      this.say('Link copied. Whoever has it can open this file.')
+    })
+  }
+
+  async download(id: string): Promise<void> {
+    await this.attempt(async () => {
+      const { url, token } = await this.peer.downloadFile(id)
+      const frame = startDownload(url)
+      await this.peer.watchDownload(token, (download) => {
+        if (download.kind !== 'running') frame.remove()
+        if (download.kind === 'failed') this.explain(download.error)
+      })
+    })
+  }
+
+  async backUp(): Promise<void> {
+    await this.attempt(async () => {
+      saveBlob(await this.peer.backup(), `shoal-list-${today()}.shoal`)
+      this.say('List saved. Keep it safe: whoever has it can open and remove your files.')
+    })
+  }
+
+  async restore(file: File): Promise<void> {
+    await this.attempt(async () => {
+      const count = await this.peer.restore(file)
+      this.say(count === 1 ? '1 file is back in the list.' : `${String(count)} files are back in the list.`)
+    })
+  }
+
+  setRelays(urls: readonly string[]): void {
+    this.run(this.peer.setRelays(urls))
+  }
+
+  private run(work: Promise<unknown>): void {
+    void this.attempt(() => work)
+  }
+
+  private async attempt(work: () => Promise<unknown>): Promise<void> {
+    try {
+      await work()
+    } catch (error) {
+      this.explain(toPlainError(error))
+    }
+  }
+
+  private explain(error: PlainError): void {
+    const { what, means, todo } = explain(error)
+    this.say(`${what}. ${means} ${todo}`)
+  }
+}
+
+/** `2026-11-21`, for the name of a file. */
+function today(): string {
+  return new Intl.DateTimeFormat('sv-SE').format()
+}
+
+/** The address that opens a file anywhere; the seed stays in the fragment, which no server is sent. */
+export function linkUrl(seed: string): string {
+  return `${location.origin}${location.pathname}#/s/${seed}`
+}
+
+/** Loads `url` in a hidden frame: the service worker answers it as a download, and this page stays as it is. Returns the frame, to be removed at the end. */
+export function startDownload(url: string): HTMLIFrameElement {
+  const frame = document.createElement('iframe')
+  frame.hidden = true
+  frame.title = 'Download'
+  frame.src = url
+  document.body.append(frame)
+  return frame
+}
+
+/** Saves a small blob under `name`. */
+function saveBlob(blob: Blob, name: string): void {
+  const url = URL.createObjectURL(blob)
+  const anchor = document.createElement('a')
+  anchor.href = url
+  anchor.download = name
+  anchor.click()
+  setTimeout(() => {
+    URL.revokeObjectURL(url)
+  }, MESSAGE_TIME)
+}

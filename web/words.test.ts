@@ -1,0 +1,38 @@
+import { describe, expect, it } from 'vitest'
+import { bytesText, explain, leftText, noteText, statusText } from './words.ts'
+
+describe('the words on the page', () => {
+  it('say each state of a file the way automation and screen readers expect', () => {
+    expect(statusText({ kind: 'waiting' })).toBe('Waiting for hosts')
+    expect(statusText({ kind: 'storing', percent: 7 })).toBe('Storing 7%')
+    expect(statusText({ kind: 'safe', survives: 6, hosts: 16 })).toBe('Safe · survives 6 of 16 hosts leaving')
+    expect(statusText({ kind: 'stored' })).toBe('Stored · survives no host leaving')
+    expect(statusText({ kind: 'damaged' })).toBe('Damaged')
+    const error = { kind: 'quota', code: 'storage.full', message: '', data: {} } as const
+    expect(statusText({ kind: 'failed', error })).toBe('Failed: This device has no room left')
+  })
+
+  it('explain an unknown code by its kind, and give a number where there is one', () => {
+    expect(explain({ kind: 'transient', code: 'never.seen', message: '', data: {} }).what).toContain('did not answer')
+    const few = explain({ kind: 'transient', code: 'chunk.too-few', message: '', data: { found: 7, needed: 10, total: 16 } })
+    expect(few.what).toBe('Only 7 of 16 pieces were found; 10 are needed')
+  })
+
+  it('say sizes and times in units that people use', () => {
+    expect([0, 1, 1023, 1024, 1536, 64 * 2 ** 20, 5 * 2 ** 40].map(bytesText)).toEqual([
+      '0 bytes',
+      '1 byte',
+      '1023 bytes',
+      '1 KiB',
+      '1.5 KiB',
+      '64 MiB',
+      '5 TiB',
+    ])
+    expect([0.2, 59, 75, 3700].map(leftText)).toEqual(['1 s left', '59 s left', '1 min 15 s left', '1 h 1 min left'])
+  })
+
+  it('leave out a note that this version does not know', () => {
+    expect(noteText({ code: 'from.the.future', data: {} })).toBeUndefined()
+    expect(noteText({ code: 'host.damaged', data: { hosts: 1 } })).toContain('1 host gave back')
+  })
+})

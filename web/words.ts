@@ -1,0 +1,157 @@
+import type { FileRow, FileStatus } from '../workers/contract.ts'
+import type { PlainError } from '../core/base/errors.ts'
+
+/** Every sentence that depends on a state or an error, in one place. What happened; what it means; what to do. */
+
+/** What a person reads about an error. `todo` is empty when there is nothing to do but wait. */
+export interface Explanation {
+  readonly what: string
+  readonly means: string
+  readonly todo: string
+}
+
+type Explain = (error: PlainError) => Explanation
+
+const say =
+  (what: string, means: string, todo: string): Explain =>
+  () => ({ what, means, todo })
+
+const BY_CODE: Readonly<Record<string, Explain>> = {
+  'storage.full': say(
+    'This device has no room left',
+    'Nothing that was stored is lost. The file is not complete yet.',
+    'Free some disk space, then press Try again.',
+  ),
+  'hosts.full': say(
+    'The hosts have no room left',
+    'What is stored stays stored. This file is not complete.',
+    'Remove files you no longer need, or connect more hosts, then press Try again.',
+  ),
+  'host.full': say('A host has no room left', 'Another host is used instead.', ''),
+  'file.changed': say(
+    'The file was changed while it was being stored',
+    'The stored part does not match it any more, so storing stopped.',
+    'Remove this entry and add the file again.',
+  ),
+  'file.unreadable': say(
+    'The file can no longer be read',
+    'It was moved, deleted, or its disk was taken away. What is stored so far is kept.',
+    'Add the same file again to go on.',
+  ),
+  'link.damaged': say(
+    'This link is incomplete or was changed',
+    'Not even one letter of a link may be missing.',
+    'Copy the whole link again, or ask for it again.',
+  ),
+  'link.gone': say('The owner has removed this file', 'Its pieces were deleted from the hosts.', 'Ask the person who sent the link.'),
+  'link.absent': say(
+    'Nobody here knows this link',
+    'The hosts that answered do not have it. The file may have been removed, or its hosts may be away.',
+    'Try again later, or ask the person who sent the link.',
+  ),
+  'link.unreachable': say(
+    'The network did not answer',
+    'The file may well be there; nobody could be asked.',
+    'Check your connection. This page keeps trying.',
+  ),
+  'link.unpublished': say('This file has no link yet', 'It gets one when it is stored.', 'Wait until the file is stored.'),
+  'chunk.too-few': ({ data }) => ({
+    what: `Only ${String(data['found'] ?? 0)} of ${String(data['total'] ?? '?')} pieces were found; ${String(data['needed'] ?? '?')} are needed`,
+    means: 'Some hosts are away or have lost their pieces. A host that comes back brings its pieces with it.',
+    todo: 'Leave this page open: it tries again by itself. Or try later.',
+  }),
+  'chunk.damaged': say(
+    'The pieces that came back do not fit together',
+    'What arrived was not handed to you, because it is not your file.',
+    'Try again: other hosts may have good pieces.',
+  ),
+  'relay.unreachable': say(
+    'The relay does not answer',
+    'Without a relay this page cannot find hosts. Files on hosts are not affected.',
+    'Check your connection, or set another relay below. This page keeps trying.',
+  ),
+  'backup.malformed': say('This is not a Shoal list', 'Nothing was changed.', 'Choose the file that “Back up this list” saved.'),
+  'storage.refused': say(
+    'This browser window does not let Shoal keep anything',
+    'That is usual in private windows. You can open links here, but not store files.',
+    'Open Shoal in a normal window to store files.',
+  ),
+}
+
+const BY_KIND: Readonly<Record<PlainError['kind'], Explain>> = {
+  absent: say('It is not there', 'Everybody who was asked said so.', ''),
+  corrupt: say('Damaged data was noticed', 'It was not used.', 'Try again.'),
+  transient: say('Something on the way did not answer', 'Nothing is lost.', 'Try again in a moment.'),
+  quota: say('There is no room left', 'Nothing that was stored is lost.', 'Free some space, then try again.'),
+  denied: say('A host refused', 'Nothing is lost.', 'Try again later.'),
+  aborted: say('It was cancelled', 'Nothing is lost.', ''),
+  invalid: say('It is not in a form that can be read here', 'Nothing was changed.', 'A newer version of Shoal may be needed: reload the page.'),
+  bug: ({ code }) => ({
+    what: 'Shoal made a mistake',
+    means: 'Nothing that was stored is affected.',
+    todo: `Reload the page. If it stays, report “${code}”.`,
+  }),
+}
+
+/** An error in words. */
+export function explain(error: PlainError): Explanation {
+  return (BY_CODE[error.code] ?? BY_KIND[error.kind])(error)
+}
+
+/** The state text of a row. */
+export function statusText(status: FileStatus): string {
+  switch (status.kind) {
+    case 'waiting':
+      return 'Waiting for hosts'
+    case 'storing':
+      return `Storing ${String(status.percent)}%`
+    case 'safe':
+      return `Safe · survives ${String(status.survives)} of ${String(status.hosts)} hosts leaving`
+    case 'stored':
+      return 'Stored · survives no host leaving'
+    case 'damaged':
+      return 'Damaged'
+    case 'failed':
+      return `Failed: ${explain(status.error).what}`
+  }
+}
+
+type Note = FileRow['notes'][number]
+
+const NOTES: Readonly<Record<string, (data: Note['data']) => string>> = {
+  'host.damaged': (data) => `${count(data['hosts'], 'host')} gave back damaged or missing pieces; the others made up for it`,
+  'kept.until': (data) => `Kept until ${new Date(Number(data['time'])).toLocaleDateString()}`,
+  'link.unpublished': () => 'The link works once the network has taken it',
+  'pieces.lost': (data) => `${String(data['found'])} of ${String(data['total'])} pieces are left; ${String(data['needed'])} are needed`,
+}
+
+/** A note of a row in words, or `undefined` for one that this version does not know. */
+export function noteText(note: Note): string | undefined {
+  return NOTES[note.code]?.(note.data)
+}
+
+function count(value: string | number | undefined, noun: string): string {
+  const number = Number(value ?? 0)
+  return `${String(number)} ${noun}${number === 1 ? '' : 's'}`
+}
+
+const UNITS = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB']
+
+/** `1536` → `1.5 KiB`. */
+export function bytesText(bytes: number): string {
+  let value = bytes
+  let unit = 0
+  for (; value >= 1024 && unit < UNITS.length - 1; unit++) value /= 1024
+  if (unit === 0) return bytes === 1 ? '1 byte' : `${String(bytes)} bytes`
+  const digits = value < 10 ? 1 : 0
+  return `${value.toFixed(digits).replace(/\.0$/, '')} ${UNITS[unit] ?? ''}`
+}
+
+/** `75` → `1 min 15 s left`. */
+export function leftText(seconds: number): string {
+  const whole = Math.max(1, Math.round(seconds))
+  if (whole < 60) return `${String(whole)} s left`
+  const minutes = Math.floor(whole / 60)
+  if (minutes < 60) return `${String(minutes)} min ${String(whole % 60)} s left`
+  return `${String(Math.floor(minutes / 60))} h ${String(minutes % 60)} min left`
+}
