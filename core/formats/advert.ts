@@ -65,6 +65,8 @@ export function openAdvert(bytes: Uint8Array, now: number, verify: Verify): Host
 
 /** The free class that promises no more than `free` bytes. */
 export function freeClass(free: number): number {
-  if (free < 2 * MIB) return 0
-  return Math.min(FREE_CLASSES, Math.floor(Math.log2(free / MIB)))
+  // Not `Math.log2`: it rounds up just below a power of two.
+  let found = 0
+  while (found < FREE_CLASSES && 2 ** (found + 1) * MIB <= free) found++
+  return found
 }

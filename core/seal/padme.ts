@@ -10,9 +10,9 @@ export function padme(length: number): number {
   return unit < 1 ? length : Math.ceil(length / unit) * unit
 }
 
-/** Exact where `Math.log2` may round up to the next power. */
+/** Exact, where `Math.log2` rounds up just below a power of two. */
 function floorLog2(value: number): number {
-  if (value < 1) return 0
-  const guess = Math.floor(Math.log2(value))
-  return 2 ** guess > value ? guess - 1 : guess
+  let power = 0
+  while (2 ** (power + 1) <= value) power++
+  return power
 }
