@@ -70,7 +70,7 @@ export default {
     room('daemon', '^peer/', '^core/', NPM('classic-level'), '^[a-z_/]+$'),
     room('workers', '^peer/', '^core/', NPM('comlink', 'idb', 'workbox-[^/]+')),
     // A page names a worker only by URL (`?worker&url`, which eslint.config.mjs insists on) and never links its code.
-    room('web', '^workers/(contract[^/]*|[^/]+-worker)\\.ts$', '^core/base/', NPM('svelte', 'comlink')),
+    room('web', '^workers/(contract[^/]*|page|[^/]+-worker)\\.ts$', '^core/base/', NPM('svelte', 'comlink')),
     {
       name: 'contract',
       comment: 'Contracts between realms stand on core/base and types alone, or the page would load the peer.',

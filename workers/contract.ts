@@ -102,6 +102,8 @@ export interface PeerContract {
   /** Reports a download until it ends. */
   watchDownload(token: string, listener: (state: DownloadState) => void): Promise<void>
   cancelDownload(token: string): Promise<void>
+  /** Whether `token` stands for a download of this worker. */
+  owns(token: string): Promise<boolean>
   /** The service worker asks, through the page, for the bytes of `token`; answers on `port` (workers/stream.ts). */
   serve(token: string, port: MessagePort): Promise<void>
   /** The backup file (docs/formats/list.md). */

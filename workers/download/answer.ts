@@ -1,0 +1,90 @@
+import { fileHeaders, parseRange, type FileHead } from './http.ts'
+import { readFile, readHead, type StreamPort } from './stream.ts'
+
+/** `/s/<token>/<name>`: the name is only for those who read URLs. */
+const PATH = /^\/s\/([0-9a-f]{32})\/[^/]*$/
+
+/** What a page is asked (workers/page.ts): to have its peer worker serve `token` on the port that comes with the message. */
+export interface ServeRequest {
+  readonly kind: 'shoal-serve'
+  readonly token: string
+}
+
+/** What is needed of the tabs of this origin. */
+export interface Tab {
+  postMessage(message: unknown, transfer: Transferable[]): void
+}
+
+/** Time for a tab to answer, in ms. Its worker may be busy starting; the file itself is known by then. */
+const HEAD_MS = 15_000
+
+/** Tabs asked at once: nobody keeps more open on one page. */
+const MAX_TABS = 32
+
+/**
+ * Answers a request for a file that one of `tabs` owns: 200 with all of it, 206 with the range asked for, 416, 405, 404 when no tab knows the token, 504 when
+ * none answers in time. Keeps no state: the service worker may be stopped between any two answers.
+ */
+export async function answerDownload(request: Request, tabs: readonly Tab[], headMs = HEAD_MS): Promise<Response> {
+  if (request.method !== 'GET' && request.method !== 'HEAD') return plain(405, 'Only GET and HEAD', { Allow: 'GET, HEAD' })
+  const token = PATH.exec(new URL(request.url).pathname)?.[1]
+  if (token === undefined) return plain(404, 'Not a download')
+  const found = await ask(tabs.slice(0, MAX_TABS), token, headMs)
+  if (found === 'none') return plain(404, 'No open tab of Shoal has this download any more')
+  if (found === undefined) return plain(504, 'The tab that has this download does not answer')
+  return answer(request, token, found)
+}
+
+interface Found {
+  readonly port: MessagePort
+  readonly head: FileHead
+}
+
+/** The first tab that owns the token. The others have nothing to do with it and close their ends. */
+function ask(tabs: readonly Tab[], token: string, headMs: number): Promise<Found | 'none' | undefined> {
+  return new Promise((resolve) => {
+    const answers = tabs.map(async (tab) => {
+      const { port1, port2 } = new MessageChannel()
+      tab.postMessage({ kind: 'shoal-serve', token } satisfies ServeRequest, [port2])
+      const head = await readHead(port1, headMs)
+      if (typeof head === 'object') resolve({ port: port1, head })
+      else port1.close()
+      return head
+    })
+    // Changes nothing when one of them was found: a promise resolves once.
+    void Promise.all(answers).then((heads) => {
+      resolve(heads.includes(undefined) ? undefined : 'none')
+    })
+  })
+}
+
+function answer(request: Request, token: string, { port, head }: Found): Response {
+  const condition = request.headers.get('If-Range')
+  const resumable = condition === null || condition === `"${token}"`
+  const range = resumable ? parseRange(request.headers.get('Range'), head.size) : undefined
+  if (range === 'outside') {
+    closeReader(port)
+    return plain(416, 'No such part of the file', { 'Content-Range': `bytes */${head.size}` })
+  }
+  const { start, end } = range ?? { start: 0, end: head.size }
+  const headers = fileHeaders(head, token, end - start)
+  if (range !== undefined) headers.set('Content-Range', `bytes ${start}-${end - 1}/${head.size}`)
+  const status = range === undefined ? 200 : 206
+  if (request.method === 'HEAD') {
+    closeReader(port)
+    return new Response(null, { status, headers })
+  }
+  return new Response(readFile(port, { start, end }), { status, headers })
+}
+
+function closeReader(port: StreamPort): void {
+  port.postMessage({ kind: 'cancel' }, [])
+  port.close()
+}
+
+function plain(status: number, text: string, headers: Record<string, string> = {}): Response {
+  return new Response(text, {
+    status,
+    headers: { 'Content-Type': 'text/plain', 'Cache-Control': 'no-store', 'Content-Security-Policy': 'sandbox', ...headers },
+  })
+}
