@@ -9,10 +9,10 @@ import { OBJECT_BYTES } from './tree-node.ts'
 
 // Values of the list on a device (docs/formats/list.md). Names, keys and fingerprints are bytes; times are milliseconds since 1970.
 
-/** Bytes of a secret's fingerprint, of a file id, of a lease id. */
-export const FINGERPRINT = 8
+/** Bytes of a file id, of a secret's fingerprint, of a lease id. */
 export const FILE_ID = 16
-export const LEASE_ID = 16
+const FINGERPRINT = 8
+const LEASE_ID = 16
 
 /** `storing`: work is left to do. `failed`: stopped, `error` says why. `removing`: shards are still to be released. */
 export type FileStatus = 'storing' | 'stored' | 'failed' | 'removing'
@@ -163,6 +163,9 @@ const SHARE_NODES = 16_384
 /** Hosts that keep one object: 20 in a record, and as many that left it but still hold a lease. */
 const HOLDERS = 2 * RECORD_HOLDERS
 
+/** The days that conduct is remembered for, and those at its edges. */
+const HOST_DAYS = 32
+
 const fingerprint = fixed(FINGERPRINT)
 const holders: Codec<readonly Holder[]> = list(struct<Holder>({ host: fixed(32), lease: fixed(LEASE_ID) }), HOLDERS)
 
@@ -250,7 +253,7 @@ export const hostRecord: Codec<HostRecord> = versioned(
     seen: uint(),
     tried: uint(),
     failures: uint(),
-    days: list(struct<HostDay>({ day: uint(), ok: uint(), corrupt: uint(), absent: uint(), stalled: uint() }), 32),
+    days: list(struct<HostDay>({ day: uint(), ok: uint(), corrupt: uint(), absent: uint(), stalled: uint() }), HOST_DAYS),
   }),
 )
 

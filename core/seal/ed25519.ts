@@ -1,10 +1,9 @@
 import { ed25519 } from '@noble/curves/ed25519.js'
 import { own, type Bytes } from '../base/bytes.ts'
 
-/** Bytes of an Ed25519 seed and public key, and of a signature (RFC 8032). */
-export const ED25519_KEY = 32
+// Ed25519 (RFC 8032) by @noble/curves: synchronous, audited, not constant-time where JavaScript engines are not.
 
-/** The public key of a 32-byte seed (the RFC's private key). */
+/** The public key (32 bytes) of a 32-byte seed, which is the RFC's private key. */
 export function keyFromSeed(seed: Uint8Array): Bytes {
   return own(ed25519.getPublicKey(seed))
 }

@@ -2,7 +2,7 @@ import { AppError, isAppError } from '../base/errors.ts'
 import { concat, equal, type Bytes } from '../base/bytes.ts'
 import type { Blake3 } from '../ports/blake3.ts'
 import { OBJECT_BYTES } from '../formats/tree-node.ts'
-import { buildFrame, frameBody, frameKey, paddedLength, readFrame, sealBuilt } from './frame.ts'
+import { frameKey, readFrame, sealFrame } from './frame.ts'
 import { openSegments } from './segments.ts'
 
 const HASH = 32
@@ -16,8 +16,7 @@ export interface SealedObject {
 
 /** Seals a small structure. Throws `invalid` `object.large` when it would be over 64 KiB. */
 export async function sealObject(plaintext: Bytes, objectKey: Bytes, blake3: Blake3): Promise<SealedObject> {
-  const body = await frameBody(plaintext)
-  const { sealed, frameHash } = await sealBuilt(buildFrame(body, paddedLength(body)), objectKey, blake3)
+  const { sealed, frameHash } = await sealFrame({ plaintext, sealKey: objectKey, blake3 })
   const bytes = concat([frameHash, sealed])
   if (bytes.length > OBJECT_BYTES) {
     throw new AppError('invalid', 'object.large', 'an object is over 64 KiB', { data: { length: bytes.length } })

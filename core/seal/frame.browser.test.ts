@@ -1,0 +1,38 @@
+import { expect, it } from 'vitest'
+import { fromHex } from '../base/bytes.ts'
+import { loadBlake3 } from '../merkle/blake3.ts'
+import { inflate } from './compress.ts'
+import { openFrame, sealFrame } from './frame.ts'
+
+// The same bytes in a browser: its WebCrypto and its DEFLATE are other implementations than Node's. Hex: formats/vectors/frames.json.
+
+it('seals and opens the known frames in a browser', async () => {
+  const blake3 = await loadBlake3()
+  const sealKey = fromHex('01080f161d242b323940474e555c636a71787f868d949ba2a9b0b7bec5ccd3da')
+  const plaintext = Uint8Array.from({ length: 5 }, (_, i) => 5 + i * 7)
+  const made = await sealFrame({ plaintext, sealKey, padTo: 24, blake3 })
+  expect(made.sealed).toEqual(fromHex('d412955731806931d7a00a6815c262d43ab21be2159a9f651fbd34dd87ef1c3d44cce44ea71af935'))
+  expect(await openFrame({ sealed: made.sealed, key: made.key })).toEqual(plaintext)
+  const sealed = fromHex('9e0acf7d8f00fc794af896d47a680c986474584f29a56cbc0e7f916a40dbb158c04c4fcd0bb1f2')
+  const key = fromHex('fe2f34db396db653906b20a22b38fe8fb591b0deb7754b1da42748dabe9fc4a1')
+  expect(await openFrame({ sealed, key })).toEqual(fromHex('61616161616161616161'))
+})
+
+it('opens what it compressed, over several segments, in a browser', async () => {
+  const blake3 = await loadBlake3()
+  const plaintext = Uint8Array.from({ length: 3_000_000 }, (_, i) => (i * i) % 251)
+  const { sealed, key, frameLength } = await sealFrame({ plaintext, sealKey: new Uint8Array(32), blake3 })
+  expect(frameLength).toBeLessThan(plaintext.length)
+  const expectation = { size: plaintext.length, hash: blake3.hash(plaintext), blake3 }
+  expect((await openFrame({ sealed, key, expect: expectation })).length).toBe(plaintext.length)
+})
+
+it('refuses bodies that are cut, go on after their end, or hold more than promised, in a browser', async () => {
+  const body = fromHex('4b4c840100')
+  expect(await inflate(body, 10)).toEqual(new Uint8Array(10).fill(97))
+  expect(await inflate(body, 9)).toBeUndefined()
+  expect(await inflate(body, 11)).toBeUndefined()
+  expect(await inflate(body.slice(0, -1), 10)).toBeUndefined()
+  expect(await inflate(fromHex('4b4c84010000'), 10)).toBeUndefined()
+  expect(await inflate(fromHex('ffffff'), 10)).toBeUndefined()
+})
