@@ -57,7 +57,7 @@ function startPeer(url: string, init: PeerInit): PeerContract {
   // The first message of all; those of Comlink follow it.
   worker.postMessage(init)
   // Every method of the contract returns a promise already, so Comlink's view of it is the same.
-  return wrap<PeerContract>(worker) as unknown as PeerContract
+  return wrap<PeerContract>(worker)
 }
 
 /** Hands `port` to the peer worker that has the download, or says that none has. */

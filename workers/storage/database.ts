@@ -1,13 +1,20 @@
 import { openDB, type DBSchema, type IDBPDatabase } from 'idb'
 import { AppError, asAppError } from '../../core/base/errors.ts'
 
-/** The one database of the origin (docs/formats/vault-disk.md 2). */
+/** The one database of the origin (docs/formats/vault-disk.md 2). The first three are key-value stores of their own: ASCII keys, bytes. */
 export interface ShoalSchema extends DBSchema {
-  /** The index: ASCII keys, bytes. */
-  meta: { key: string; value: Uint8Array<ArrayBuffer> }
+  /** The list of files (docs/formats/list.md). */
+  list: { key: string; value: Uint8Array<ArrayBuffer> }
+  /** Which shards lie in the file system. */
+  shards: { key: string; value: Uint8Array<ArrayBuffer> }
+  /** What belongs to this browser alone, and to no backup: who it is, its relays. */
+  device: { key: string; value: Uint8Array<ArrayBuffer> }
   /** Handles of files that are being stored, by file id: to go on after a restart without asking for the file. */
   handles: { key: string; value: FileSystemFileHandle }
 }
+
+/** Those of its object stores that hold bytes. */
+export type BytesStore = 'list' | 'shards' | 'device'
 
 export type ShoalDatabase = IDBPDatabase<ShoalSchema>
 
@@ -18,8 +25,7 @@ export async function openDatabase(name: string): Promise<ShoalDatabase> {
   try {
     const database = await openDB<ShoalSchema>(name, VERSION, {
       upgrade(created) {
-        created.createObjectStore('meta')
-        created.createObjectStore('handles')
+        for (const store of ['list', 'shards', 'device', 'handles'] as const) created.createObjectStore(store)
       },
       // A newer version in another tab must not wait for ever; what we do then fails as transient until the reload.
       blocking: () => database.close(),

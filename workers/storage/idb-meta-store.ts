@@ -1,6 +1,6 @@
 import { AppError } from '../../core/base/errors.ts'
 import type { MetaChange, MetaStore } from '../../core/ports/meta-store.ts'
-import { storageError, type ShoalDatabase } from './database.ts'
+import { storageError, type BytesStore, type ShoalDatabase } from './database.ts'
 
 /** Entries read at once: few enough to hold, many enough to spare a transaction each. */
 const PAGE = 64
@@ -8,21 +8,21 @@ const PAGE = 64
 /** Sorts after every printable ASCII character, of which keys are made. */
 const AFTER_ASCII = '\x7f'
 
-/** The `MetaStore` in `database`. Closing it closes the database. */
-export function idbMetaStore(database: ShoalDatabase): MetaStore {
+/** The `MetaStore` in one object store of `database`. Closing it closes the database, and so the others. */
+export function idbMetaStore(database: ShoalDatabase, store: BytesStore): MetaStore {
   return {
-    get: (key) => guarded(() => database.get('meta', key)),
-    batch: (changes, options = {}) => guarded(() => write(database, changes, options.strict === true)),
-    range: (prefix) => walk(database, prefix),
+    get: (key) => guarded(() => database.get(store, key)),
+    batch: (changes, options = {}) => guarded(() => write(database, store, changes, options.strict === true)),
+    range: (prefix) => walk(database, store, prefix),
     async close() {
       database.close()
     },
   }
 }
 
-async function write(database: ShoalDatabase, changes: readonly MetaChange[], strict: boolean): Promise<void> {
+async function write(database: ShoalDatabase, name: BytesStore, changes: readonly MetaChange[], strict: boolean): Promise<void> {
   // Since Chrome 121 `relaxed` is the default: it survives the process, not a loss of power.
-  const transaction = database.transaction('meta', 'readwrite', { durability: strict ? 'strict' : 'relaxed' })
+  const transaction = database.transaction(name, 'readwrite', { durability: strict ? 'strict' : 'relaxed' })
   const requests = changes.map((change) =>
     'put' in change
       ? // Copied: a view would be stored with the whole buffer under it.
@@ -35,12 +35,12 @@ async function write(database: ShoalDatabase, changes: readonly MetaChange[], st
 }
 
 /** Page by page: a cursor would die with its transaction whenever the reader waits for something else. */
-async function* walk(database: ShoalDatabase, prefix: string): AsyncIterable<readonly [string, Uint8Array]> {
+async function* walk(database: ShoalDatabase, name: BytesStore, prefix: string): AsyncIterable<readonly [string, Uint8Array]> {
   const end = prefix + AFTER_ASCII
   let range = IDBKeyRange.bound(prefix, end, false, true)
   for (;;) {
     const [keys, values] = await guarded(() => {
-      const store = database.transaction('meta').store
+      const store = database.transaction(name).store
       return Promise.all([store.getAllKeys(range, PAGE), store.getAll(range, PAGE)])
     })
     for (const [i, key] of keys.entries()) {

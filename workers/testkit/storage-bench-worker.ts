@@ -48,8 +48,9 @@ class Bench implements StorageBench {
       Object.defineProperty(globalThis, 'indexedDB', { value: bucket.indexedDB })
     }
     this.folder = await (await navigator.storage.getDirectory()).getDirectoryHandle(name, { create: true })
-    this.meta = idbMetaStore(await openDatabase(name))
-    this.shards = await openShardStore(opfsShardFiles(this.folder, navigator.storage), this.meta)
+    const database = await openDatabase(name)
+    this.meta = idbMetaStore(database, 'list')
+    this.shards = await openShardStore(opfsShardFiles(this.folder, navigator.storage), idbMetaStore(database, 'shards'))
   }
 
   put = (root: string, bytes: Uint8Array): Promise<void> => this.shards!.put(root, bytes)
