@@ -88,7 +88,7 @@ class Pipe {
     this.queue.push(bytes)
     this.waiting += bytes.length
     this.wake()
-    while (this.waiting > this.limit && this.lost === undefined) await this.change()
+    while (this.waiting > this.limit) await this.change()
     this.check()
   }
 

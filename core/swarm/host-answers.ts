@@ -1,0 +1,147 @@
+import { AppError } from '../base/errors.ts'
+import { equal, fromHex, toHex, type Bytes } from '../base/bytes.ts'
+import { LEASE_SECONDS, orderShards, signReceipt } from '../formats/receipt.ts'
+import { parseRecordValue } from '../formats/record-value.ts'
+import type { Blake3 } from '../merkle/blake3.ts'
+import type { Clock, Random } from '../ports/clock.ts'
+import type { Identity, Records } from '../ports/network.ts'
+import type { Inbound } from './inbound.ts'
+import type { Message, MessageOf } from './messages.ts'
+import { rangeOf } from './range.ts'
+import type { SignLease, Vault } from './vault.ts'
+import type { TenantName } from './vault-index.ts'
+
+const REQUESTS = ['offer', 'put', 'commit', 'get', 'has', 'release', 'renew', 'putObject', 'getObject'] as const
+
+/** What a client may ask of a host. */
+export type Request = MessageOf<(typeof REQUESTS)[number]>
+
+export function isRequest(message: Message): message is Request {
+  return REQUESTS.some((type) => type === message.type)
+}
+
+/** What the answers need of the host. */
+export interface HostParts {
+  readonly vault: Vault
+  readonly identity: Identity
+  readonly records: Pick<Records, 'open'>
+  readonly blake3: Blake3
+  readonly clock: Clock
+  readonly random: Random
+}
+
+/** One open request: where its answer goes, and its DATA comes from. */
+export interface Job {
+  /** The DATA that follows a PUT or PUT_OBJECT. */
+  readonly inbound: Inbound
+  /** Queues the answer, unless the client cancelled. */
+  reply(message: Message): void
+  /** Queues `head` and then `bytes` as DATA; resolves once all has left. */
+  replyWith(head: Message, bytes: Bytes): Promise<void>
+  /** Waits for a turn to read from disk, so that a slow taker keeps little in memory. */
+  inTurn(task: () => Promise<void>): Promise<void>
+}
+
+/**
+ * Does what a request asks, and replies (shard.md 4 and 5). `tenant` is none for a mere reader.
+ * Throws what the client is then told: see `ShardClient`.
+ */
+export async function answer(request: Request, tenant: TenantName | undefined, job: Job, host: HostParts): Promise<void> {
+  if (request.type === 'get') return job.inTurn(() => get(request, job, host))
+  if (request.type === 'getObject') return job.inTurn(() => getObject(request, job, host))
+  if (tenant === undefined) throw new AppError('denied', 'tenant.required', 'only a tenant may ask this')
+  const { id } = request
+  switch (request.type) {
+    case 'offer':
+      { job.reply({ type: 'verdicts', id, verdicts: await offer(request, tenant, host) }); return; }
+    case 'has':
+      { job.reply({ type: 'verdicts', id, verdicts: await has(request, tenant, host) }); return; }
+    case 'put':
+      await put(request, tenant, job, host)
+      { job.reply({ type: 'ack', id }); return; }
+    case 'putObject':
+      await putObject(request, tenant, job, host)
+      { job.reply({ type: 'ack', id }); return; }
+    case 'release':
+      await host.vault.release(tenant, request.lease, request.roots.map(toHex))
+      { job.reply({ type: 'ack', id }); return; }
+    case 'commit':
+      { job.reply({ type: 'receipt', id, receipt: await commit(request, tenant, host) }); return; }
+    case 'renew':
+      { job.reply({ type: 'receipt', id, receipt: await renew(request, tenant, host) }); return; }
+  }
+}
+
+async function get(request: MessageOf<'get'>, job: Job, { vault, blake3 }: HostParts): Promise<void> {
+  const { id, root, offset, length } = request
+  const shard = await vault.get(toHex(root))
+  const whole = offset === 0 && length === 0
+  const range = rangeOf(whole ? { offset: 0, length: shard.length } : { offset, length }, shard.length)
+  const { first, leaves } = range
+  const proof = whole ? [] : blake3.prove(shard, first, leaves)
+  const bytes = whole ? shard : shard.slice(range.offset, range.offset + range.length)
+  return job.replyWith({ type: 'found', id, size: shard.length, first, leaves, proof }, bytes)
+}
+
+async function getObject({ id, name }: MessageOf<'getObject'>, job: Job, { vault }: HostParts): Promise<void> {
+  const { record, bytes } = await vault.objects.get(name)
+  return job.replyWith({ type: 'object', id, record, size: bytes.length }, bytes)
+}
+
+const VERDICTS = { send: 0, staged: 1, leased: 2, full: 3 }
+
+async function offer({ shards }: MessageOf<'offer'>, tenant: TenantName, { vault }: HostParts): Promise<number[]> {
+  const verdicts = await vault.verdicts(tenant, shards)
+  return verdicts.map((verdict) => VERDICTS[verdict])
+}
+
+async function has({ roots }: MessageOf<'has'>, tenant: TenantName, { vault }: HostParts): Promise<number[]> {
+  const verdicts: number[] = []
+  for (const root of roots) verdicts.push(VERDICTS[(await vault.holding(tenant, toHex(root))) ?? 'send'])
+  return verdicts
+}
+
+async function put({ root, size }: MessageOf<'put'>, tenant: TenantName, job: Job, { vault, blake3 }: HostParts): Promise<void> {
+  const reserved = await vault.reserve(tenant, size)
+  try {
+    const bytes = await job.inbound.whole
+    if (!equal(blake3.hash(bytes), root)) throw new AppError('corrupt', 'shard.wrong-root', 'the bytes do not hash to their root')
+    await vault.put(tenant, toHex(root), bytes)
+  } finally {
+    reserved.release()
+  }
+}
+
+async function putObject(request: MessageOf<'putObject'>, tenant: TenantName, job: Job, host: HostParts): Promise<void> {
+  const { name, record } = request
+  const view = await host.records.open(name, record)
+  const value = parseRecordValue(view.value)
+  const bytes = await job.inbound.whole
+  const right = value.kind === 'gone' ? bytes.length === 0 : bytes.length > 0 && equal(host.blake3.hash(bytes), value.name)
+  if (!right) throw new AppError('corrupt', 'object.wrong-hash', 'the object is not the one that its record names')
+  const { sequence } = view
+  const expires = Math.floor(view.expires / 1000)
+  await host.vault.objects.put({ tenant: fromHex(tenant), name, record, sequence, expires, bytes })
+}
+
+async function commit({ roots }: MessageOf<'commit'>, tenant: TenantName, host: HostParts): Promise<Bytes> {
+  const names = roots.map(toHex)
+  if (new Set(names).size < names.length) throw new AppError('invalid', 'request.duplicate', 'a shard is named twice')
+  return host.vault.commit(tenant, names, { id: host.random.bytes(16), ...dates(host.clock) }, signer(tenant, host))
+}
+
+async function renew({ lease }: MessageOf<'renew'>, tenant: TenantName, host: HostParts): Promise<Bytes> {
+  return host.vault.renew(tenant, { id: lease, ...dates(host.clock) }, signer(tenant, host))
+}
+
+function dates(clock: Clock): { issued: number; expires: number } {
+  const issued = Math.floor(clock.now() / 1000)
+  return { issued, expires: issued + LEASE_SECONDS }
+}
+
+function signer(tenant: TenantName, { identity }: HostParts): SignLease<Bytes> {
+  return (shards, { id, issued, expires }) => {
+    const receipt = { host: fromHex(identity.key), tenant: fromHex(tenant), lease: id, issued, expires, shards: orderShards(shards) }
+    return signReceipt(receipt, (message) => identity.sign(message))
+  }
+}

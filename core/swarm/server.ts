@@ -1,0 +1,31 @@
+import { asAppError } from '../base/errors.ts'
+import type { StreamHandler } from '../ports/network.ts'
+import { Channel } from './channel.ts'
+import { Guests } from './guests.ts'
+import { Session, type SessionParts } from './session.ts'
+
+export type ServeOptions = SessionParts
+
+/**
+ * The host's side of `/shoal/shard/1`: hand it to `Network.handle`. It rejects with what ended a stream that did not end cleanly, for the log;
+ * nothing else of either side is harmed.
+ */
+export function serveShards(options: ServeOptions): StreamHandler {
+  const guests = new Guests(options.clock)
+  return async (stream, remote) => {
+    const channel = new Channel(stream, remote, options.clock)
+    try {
+      guests.enter(remote)
+    } catch (error) {
+      const refusing = channel.run(() => undefined)
+      channel.stop(asAppError(error))
+      return refusing
+    }
+    try {
+      await new Session(channel, options).run()
+    } finally {
+      guests.leave(remote)
+      if (channel.violated) guests.strike(remote)
+    }
+  }
+}

@@ -1,0 +1,124 @@
+import { AppError } from '../base/errors.ts'
+import { equal, toHex, type Bytes } from '../base/bytes.ts'
+import type { MetaChange, MetaStore } from '../ports/meta-store.ts'
+import type { KeyedLocks } from './keyed-locks.ts'
+import type { StoredObject } from './shard-client.ts'
+import { bodyKey, decodeObject, encodeObject, objectKey, OBJECTS, parseObjectKey, type HeldObject } from './vault-index.ts'
+import type { Ledger } from './vault-ledger.ts'
+
+/** A record that a host keeps, and publishes now and then. */
+export interface HeldRecord {
+  /** The record's name: an Ed25519 key, 32 bytes. */
+  readonly name: Bytes
+  readonly record: Bytes
+  /** Its end of life, seconds since 1970. */
+  readonly expires: number
+}
+
+/** An object to keep; the record was checked by the caller, and vouches for `bytes`. */
+export interface NewObject {
+  readonly tenant: Bytes
+  readonly name: Bytes
+  readonly record: Bytes
+  readonly sequence: bigint
+  readonly expires: number
+  /** Empty for one that its owner removed. */
+  readonly bytes: Bytes
+}
+
+/** Small whole objects of a vault: bytes and record change together, in one batch. */
+export class ObjectShelf {
+  private readonly meta: MetaStore
+  private readonly ledger: Ledger
+  private readonly locks: KeyedLocks
+
+  constructor(meta: MetaStore, ledger: Ledger, locks: KeyedLocks) {
+    this.meta = meta
+    this.ledger = ledger
+    this.locks = locks
+  }
+
+  /** Throws `denied` `record.older` unless its sequence is higher than that of the record held, or the record is the very same; `quota` `host.full`. */
+  put(object: NewObject): Promise<void> {
+    return this.locks.hold([objectKey(object.name)], async () => {
+      const before = await this.read(object.name)
+      const sequence = sequenceBytes(object.sequence)
+      const order = before === undefined ? 1 : compare(sequence, before.sequence)
+      if (before !== undefined && order === 0 && equal(before.record, object.record)) return
+      if (order <= 0) throw new AppError('denied', 'record.older', 'a newer record is held already')
+      const tenant = toHex(object.tenant)
+      if (before === undefined) this.ledger.checkObjects(tenant)
+      const size = object.bytes.length
+      const reserved = await this.ledger.reserve(tenant, size)
+      try {
+        const held = { tenant: object.tenant, record: object.record, sequence, expires: object.expires, size }
+        const body: MetaChange = size === 0 ? { del: bodyKey(object.name) } : { put: bodyKey(object.name), value: object.bytes }
+        await this.meta.batch([{ put: objectKey(object.name), value: encodeObject(held) }, body], { strict: true })
+        if (before !== undefined) this.book(before, -1)
+        this.book(held, 1)
+      } finally {
+        reserved.release()
+      }
+    })
+  }
+
+  /** Throws `absent` `object.absent`; `corrupt` `object.damaged`. */
+  get(name: Bytes): Promise<StoredObject> {
+    return this.locks.hold([objectKey(name)], async () => {
+      const held = await this.read(name)
+      if (held === undefined) throw new AppError('absent', 'object.absent', 'no such object')
+      if (held.size === 0) return { record: held.record, bytes: new Uint8Array() }
+      const bytes = await this.meta.get(bodyKey(name))
+      if (bytes?.length !== held.size) throw new AppError('corrupt', 'object.damaged', 'the object is missing or has another length')
+      return { record: held.record, bytes: new Uint8Array(bytes) }
+    })
+  }
+
+  /** All records held. */
+  async *records(): AsyncIterable<HeldRecord> {
+    for await (const [key, value] of this.meta.range(OBJECTS)) {
+      const { record, expires } = decodeObject(value)
+      yield { name: parseObjectKey(key), record, expires }
+    }
+  }
+
+  /** Books everything that is there, at start. */
+  async load(): Promise<void> {
+    for await (const [, value] of this.meta.range(OBJECTS)) this.book(decodeObject(value), 1)
+  }
+
+  /** Forgets objects whose record ended before `time`, seconds since 1970. */
+  async sweep(time: number): Promise<void> {
+    const ended: Bytes[] = []
+    for await (const { name, expires } of this.records()) if (expires < time) ended.push(name)
+    for (const name of ended) {
+      await this.locks.hold([objectKey(name)], async () => {
+        const held = await this.read(name)
+        if (held === undefined || held.expires >= time) return
+        await this.meta.batch([{ del: objectKey(name) }, { del: bodyKey(name) }])
+        this.book(held, -1)
+      })
+    }
+  }
+
+  private book(held: HeldObject, sign: 1 | -1): void {
+    this.ledger.book(toHex(held.tenant), { bytes: sign * held.size, objects: sign })
+    this.ledger.bookDisk(sign * held.size)
+  }
+
+  private async read(name: Bytes): Promise<HeldObject | undefined> {
+    const value = await this.meta.get(objectKey(name))
+    return value === undefined ? undefined : decodeObject(value)
+  }
+}
+
+function sequenceBytes(sequence: bigint): Bytes {
+  const bytes = new Uint8Array(8)
+  new DataView(bytes.buffer).setBigUint64(0, sequence)
+  return bytes
+}
+
+function compare(a: Uint8Array, b: Uint8Array): number {
+  const [left, right] = [toHex(a), toHex(b)]
+  return left < right ? -1 : left > right ? 1 : 0
+}
