@@ -1,0 +1,35 @@
+import type { AppError } from '../base/errors.ts'
+import type { Blake3 } from '../merkle/blake3.ts'
+import type { Clock, Random } from '../ports/clock.ts'
+import type { Coder, Redundancy } from '../ports/coder.ts'
+import type { MetaStore } from '../ports/meta-store.ts'
+import type { Network, Records } from '../ports/network.ts'
+import type { ShardStore } from '../ports/shard-store.ts'
+import type { Signatures } from '../swarm/shard-client.ts'
+import type { SourceFile } from './list/table.ts'
+
+/** What reading a link takes. */
+export interface ReaderDeps {
+  readonly network: Network
+  readonly records: Records
+  readonly coder: Coder
+  readonly clock: Clock
+  readonly random: Random
+  readonly blake3: Blake3
+  /** Ed25519: `core/seal/ed25519.ts` as a whole. */
+  readonly signatures: Signatures
+  /** Told of faults that nobody waits for. */
+  readonly report?: (error: AppError) => void
+}
+
+/** What storing takes beside that. */
+export interface StorageDeps extends ReaderDeps {
+  /** The outbox; nothing else may be kept in it. */
+  readonly shards: ShardStore
+  /** The list; nothing else may be kept in it. */
+  readonly meta: MetaStore
+  /** 10 of 16 unless told otherwise. */
+  readonly redundancy?: Redundancy
+  /** A file that was added in an earlier run, where the platform can hand it again without asking anybody. */
+  readonly reopenFile?: (id: string) => Promise<SourceFile | undefined>
+}

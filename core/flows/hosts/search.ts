@@ -1,0 +1,154 @@
+import { isAppError, throwIfAborted } from '../../base/errors.ts'
+import type { Clock } from '../../ports/clock.ts'
+import type { Network, PeerHint } from '../../ports/network.ts'
+import { Bell, ringOr } from '../bell.ts'
+import type { Hosts } from './hosts.ts'
+
+/** Connected hosts beyond which no more are sought: a group uses 16, and some may fail. */
+export const MOST_HOSTS = 24
+/** Hosts dialled at once. */
+const DIALS = 8
+/** One dial may take this long, in ms. */
+const DIAL_MS = 10_000
+/** Waits between searches, in ms: short while hosts are wanted and turn up, longer each time nothing came. */
+const FIRST_WAIT = 1000
+const LONGEST_WAIT = 60_000
+/** Look after the number of hosts this often when there are enough. */
+const CALM_WAIT = 30_000
+/** Changes of the network come in bursts. */
+const BURST_MS = 300
+/** A first group waits this long at most for further hosts once there is one (design.md 5: sixteen are found within 5 s). */
+const SETTLE_MS = 5000
+const SETTLE_STEP = 100
+
+export interface SearchDeps {
+  readonly network: Network
+  readonly hosts: Hosts
+  readonly clock: Clock
+}
+
+/** Keeps enough hosts connected: those of earlier runs first and, beside them, those that the DHT names. */
+export class Search {
+  private readonly deps: SearchDeps
+  private readonly network = new Bell()
+  private searched = false
+  private dialling = 0
+  private firstHost: number | undefined
+
+  constructor(deps: SearchDeps) {
+    this.deps = deps
+  }
+
+  /** Runs until `signal` fires. */
+  async run(signal: AbortSignal): Promise<void> {
+    this.deps.network.watch(() => {
+      this.network.ring()
+      this.deps.hosts.changed.ring()
+    }, signal)
+    let wait = FIRST_WAIT
+    while (!signal.aborted) {
+      const before = this.deps.hosts.connected().length
+      if (before < MOST_HOSTS) await this.sweep(signal)
+      this.searched = true
+      this.deps.hosts.changed.ring()
+      const now = this.deps.hosts.connected().length
+      if (now > before) wait = FIRST_WAIT
+      await this.pause(now >= MOST_HOSTS ? CALM_WAIT : wait, signal)
+      wait = Math.min(LONGEST_WAIT, wait * 2)
+    }
+  }
+
+  /**
+   * Resolves once hosts can be chosen sensibly: `wanted` are there, or all that could be found; a store that began with the first host it
+   * met would put every row on that one. Rejects `aborted` only.
+   */
+  async settled(wanted: number, signal: AbortSignal): Promise<void> {
+    for (;;) {
+      throwIfAborted(signal)
+      const count = this.deps.hosts.candidates().length
+      const now = this.deps.clock.now()
+      if (count === 0) this.firstHost = undefined
+      else this.firstHost ??= now
+      if (count >= wanted) return
+      if (count > 0 && this.searched && this.dialling === 0) return
+      if (this.firstHost !== undefined && Math.abs(now - this.firstHost) >= SETTLE_MS) return
+      await ringOr(this.deps.hosts.changed, SETTLE_STEP, this.deps.clock, signal)
+    }
+  }
+
+  /** One round over known hosts and the DHT's. */
+  private async sweep(signal: AbortSignal): Promise<void> {
+    const round = new AbortController()
+    const stop = AbortSignal.any([signal, round.signal])
+    const tried = new Set<string>()
+    const dials = new Set<Promise<void>>()
+    const dial = async (hint: PeerHint): Promise<void> => {
+      if (tried.has(hint.key) || this.deps.hosts.isConnected(hint.key)) return
+      tried.add(hint.key)
+      while (dials.size >= DIALS) await Promise.race(dials)
+      if (this.deps.hosts.connected().length >= MOST_HOSTS) return
+      const dialling = this.dial(hint, stop).finally(() => dials.delete(dialling))
+      dials.add(dialling)
+    }
+    const known = async (): Promise<void> => {
+      for (const hint of this.deps.hosts.known()) await dial(hint)
+    }
+    const found = async (): Promise<void> => {
+      for await (const hint of this.deps.network.findHosts({ signal: stop })) {
+        await dial(hint)
+        if (this.deps.hosts.connected().length >= MOST_HOSTS) break
+      }
+    }
+    // A search that fails finds nothing this time; the next round asks again.
+    await Promise.allSettled([known(), found()])
+    await Promise.allSettled(dials)
+    round.abort()
+  }
+
+  private async dial(hint: PeerHint, signal: AbortSignal): Promise<void> {
+    const late = new AbortController()
+    this.dialling++
+    const timer = this.deps.clock.sleep(DIAL_MS, AbortSignal.any([signal, late.signal])).then(
+      () => { late.abort() },
+      () => undefined,
+    )
+    try {
+      await this.deps.hosts.meet(hint, AbortSignal.any([signal, late.signal]))
+    } catch (error) {
+      if (!isAppError(error, 'aborted')) throw error
+    } finally {
+      this.dialling--
+      late.abort()
+      await timer
+    }
+  }
+
+  private async pause(ms: number, signal: AbortSignal): Promise<void> {
+    const over = new AbortController()
+    const stop = AbortSignal.any([signal, over.signal])
+    try {
+      await this.deps.clock.sleep(Math.min(BURST_MS, ms), stop)
+      if (ms > BURST_MS) await Promise.race([this.deps.clock.sleep(ms - BURST_MS, stop), this.lost(stop)])
+    } catch (error) {
+      if (!isAppError(error, 'aborted')) throw error
+    } finally {
+      over.abort()
+    }
+  }
+
+  /** Resolves when the network changed so that another search may find more: a relay came, or a peer went. */
+  private async lost(signal: AbortSignal): Promise<void> {
+    let before = this.reach()
+    for (;;) {
+      await this.network.wait(signal)
+      const now = this.reach()
+      if (now.relays > before.relays || now.peers < before.peers) return
+      before = now
+    }
+  }
+
+  private reach(): { peers: number; relays: number } {
+    const { peers, relays } = this.deps.network.state()
+    return { peers: peers.length, relays: relays.filter(({ connected }) => connected).length }
+  }
+}

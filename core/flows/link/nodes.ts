@@ -1,0 +1,106 @@
+import { fromHex, toHex, type Bytes } from '../../base/bytes.ts'
+import { AppError, asAppError, throwIfAborted } from '../../base/errors.ts'
+import { nodeRecord, type Holder, type NodeRecord } from '../../formats/list.ts'
+import { listKey } from '../../formats/list-key.ts'
+import type { MetaChange } from '../../ports/meta-store.ts'
+import type { PeerKey } from '../../ports/network.ts'
+import type { SealedObject } from '../../seal/object.ts'
+import type { Hosts } from '../hosts/hosts.ts'
+import { put, type Journal } from '../journal.ts'
+import type { FileEntry } from '../list/entry.ts'
+import type { SignedReceipt } from '../../swarm/shard-client.ts'
+
+/** Copies of each tree node: a node is needed by every reader, and small. */
+const COPIES = 8
+/** Nodes of one receipt: 64 × 64 KiB in memory at most. */
+const BATCH = 64
+
+/** Keeps the nodes of one file's trees as whole shards on hosts. */
+export class NodeStore {
+  /** Nodes of the file, in the order in which they were added. */
+  readonly names: Bytes[] = []
+  /** Hosts of each node. */
+  readonly holders: (readonly PeerKey[])[] = []
+  private waiting: SealedObject[] = []
+  private readonly file: FileEntry
+  private readonly own: ReadonlySet<PeerKey>
+  private readonly journal: Journal
+  private readonly hosts: Hosts
+
+  /** `own`: hosts of the file's chunks, as far as they are known when nodes are written. */
+  constructor(file: FileEntry, own: ReadonlySet<PeerKey>, journal: Journal, hosts: Hosts) {
+    this.file = file
+    this.own = own
+    this.journal = journal
+    this.hosts = hosts
+  }
+
+  /** Adds a node; one that hosts hold already is only referred to. */
+  async add(node: SealedObject, signal: AbortSignal): Promise<void> {
+    this.names.push(node.name)
+    const there = await this.journal.read(listKey.node(node.name), nodeRecord)
+    if (there !== undefined) {
+      this.holders.push(there.holders.map(({ host }) => toHex(host)))
+      await this.journal.write([this.use(node.name)])
+      return
+    }
+    this.waiting.push(node)
+    if (this.waiting.length >= BATCH) await this.flush(signal)
+  }
+
+  /** Brings what waits to as many hosts as are to be had, `COPIES` at most. Throws `transient` `hosts.none` when not one took it. */
+  async flush(signal: AbortSignal): Promise<void> {
+    const nodes = this.waiting
+    if (nodes.length === 0) return
+    const queue = this.queue()
+    const receipts: { host: PeerKey; receipt: SignedReceipt }[] = []
+    let problem: AppError | undefined
+    const next = async (): Promise<void> => {
+      for (let host = queue.shift(); host !== undefined; host = queue.shift()) {
+        try {
+          receipts.push({ host, receipt: await this.bring(host, nodes, signal) })
+          return
+        } catch (error) {
+          throwIfAborted(signal)
+          problem = asAppError(error, 'transient', 'host.failed')
+        }
+      }
+    }
+    await Promise.all(Array.from({ length: COPIES }, next))
+    if (receipts.length === 0) throw new AppError('transient', 'hosts.none', 'no host took the index of the file', { cause: problem })
+    await this.record(nodes, receipts.map(({ receipt }) => receipt))
+    for (const _ of nodes) this.holders.push(receipts.map(({ host }) => host))
+    this.waiting = []
+  }
+
+  /** Hosts of the file first: a reader of the link asks those that the link names. */
+  private queue(): PeerKey[] {
+    const keys = this.hosts.candidates().map(({ key }) => key)
+    return [...keys.filter((key) => this.own.has(key)), ...keys.filter((key) => !this.own.has(key))]
+  }
+
+  private async bring(host: PeerKey, nodes: readonly SealedObject[], signal: AbortSignal): Promise<SignedReceipt> {
+    const client = await this.hosts.client(host, signal)
+    const entries = nodes.map(({ name, bytes }) => ({ root: name, size: bytes.length }))
+    const verdicts = await client.offer(entries, { signal })
+    if (verdicts.includes('full')) throw new AppError('quota', 'host.full', 'the host has no room')
+    for (const [i, { name, bytes }] of nodes.entries()) {
+      if (verdicts[i] === 'send') await client.put(name, new Uint8Array(bytes), { signal })
+    }
+    return await client.commit(entries, { signal })
+  }
+
+  private async record(nodes: readonly SealedObject[], receipts: readonly SignedReceipt[]): Promise<void> {
+    const holders: Holder[] = receipts.map(({ receipt }) => ({ host: receipt.host, lease: receipt.lease }))
+    const changes: MetaChange[] = receipts.map(({ receipt, bytes }) => ({ put: listKey.lease(receipt.lease), value: bytes }))
+    for (const { name, bytes } of nodes) {
+      const record: NodeRecord = { length: bytes.length, holders }
+      changes.push(put(listKey.node(name), nodeRecord, record), this.use(name))
+    }
+    await this.journal.write(changes, { strict: true })
+  }
+
+  private use(name: Bytes): MetaChange {
+    return { put: listKey.use(name, fromHex(this.file.id)), value: new Uint8Array() }
+  }
+}

@@ -1,0 +1,139 @@
+import { fromHex, toHex, type Bytes } from '../../base/bytes.ts'
+import { AppError, asAppError, throwIfAborted } from '../../base/errors.ts'
+import { linkKeys, type LinkKeys } from '../../account/keys.ts'
+import { encode } from '../../formats/codec.ts'
+import type { Health, ShareRef } from '../../formats/list.ts'
+import { formatRecordValue, RECORD_HOLDERS } from '../../formats/record-value.ts'
+import { LEASE_SECONDS } from '../../formats/receipt.ts'
+import { shareObject, type ShareContent } from '../../formats/share.ts'
+import type { Blake3 } from '../../ports/blake3.ts'
+import type { Clock } from '../../ports/clock.ts'
+import type { PeerKey, Records } from '../../ports/network.ts'
+import { sealObject, type SealedObject } from '../../seal/object.ts'
+import type { Hosts } from '../hosts/hosts.ts'
+import type { Search } from '../hosts/search.ts'
+import type { Journal } from '../journal.ts'
+import type { FileEntry } from '../list/entry.ts'
+import { buildShare, type BuiltShare } from './share.ts'
+
+export interface PublisherDeps {
+  readonly journal: Journal
+  readonly hosts: Hosts
+  readonly search: Search
+  readonly records: Records
+  readonly blake3: Blake3
+  readonly clock: Clock
+  /** Hosts that a share object is worth waiting for: n of the store. */
+  readonly wanted: number
+}
+
+/** Makes a stored file reachable by its link: share object on hosts, record with it. */
+export class Publisher {
+  private readonly deps: PublisherDeps
+
+  constructor(deps: PublisherDeps) {
+    this.deps = deps
+  }
+
+  /**
+   * Puts the share object of a file whose pieces are all stored, with a record newer than any before. What is about to be put goes to
+   * `intend` first, so that it can be taken back whatever happens. Resolves to what the list keeps.
+   * Errors: as `buildShare`; `transient` `hosts.none` when no host took the object; `aborted`.
+   */
+  async publish(
+    file: FileEntry,
+    sealKey: Bytes,
+    intend: (share: ShareRef) => Promise<void>,
+    signal: AbortSignal,
+  ): Promise<{ share: ShareRef; health: Health }> {
+    const { record } = file
+    const built = record.inline === undefined ? await buildShare(file, sealKey, this.deps, signal) : tiny(record.inline)
+    const keys = await linkKeys(record.link)
+    const { name, type, size, modified } = record
+    const object = await sealObject(encode(shareObject, { name, type, size, modified, content: built.content }), keys.readKey, this.deps.blake3)
+    await this.deps.search.settled(this.deps.wanted, signal)
+    const sequence = Math.max(this.deps.clock.now(), (record.share?.sequence ?? 0) + 1)
+    const chosen = this.choose(built.hosts)
+    const share = { name: object.name, length: object.bytes.length, holders: chosen.map(fromHex), sequence, announced: false, nodes: built.nodes }
+    await intend(share)
+    const holders = await this.put(object, keys, { chosen, sequence }, signal)
+    return { share: { ...share, holders: holders.map(fromHex) }, health: healthOf(built, holders) }
+  }
+
+  /** Puts the file's record into the DHT. Resolves to whether a server took it. */
+  async announce(file: FileEntry, signal: AbortSignal): Promise<boolean> {
+    const { share, link } = file.record
+    if (share === undefined) return false
+    const keys = await linkKeys(link)
+    const record = await this.sign(keys, { name: share.name, holders: share.holders }, share.sequence)
+    return (await this.deps.records.publish(keys.recordName, record, { signal })) > 0
+  }
+
+  /** Tells holders that the file is gone, and the DHT. Resolves to the holders that could not be told. */
+  async retract(file: FileEntry, signal: AbortSignal): Promise<{ left: readonly Bytes[]; sequence: number }> {
+    const { share, link } = file.record
+    if (share === undefined) return { left: [], sequence: 0 }
+    const keys = await linkKeys(link)
+    const sequence = Math.max(this.deps.clock.now(), share.sequence + 1)
+    const record = await this.sign(keys, undefined, sequence)
+    const told = await Promise.all(share.holders.map((host) => this.tell(toHex(host), keys.recordName, record, new Uint8Array(), signal)))
+    await this.deps.records.publish(keys.recordName, record, { signal }).catch((error: unknown) => {
+      throwIfAborted(signal)
+      return error
+    })
+    return { left: share.holders.filter((_, i) => told[i] !== true), sequence }
+  }
+
+  private async put(
+    object: SealedObject,
+    keys: LinkKeys,
+    { chosen, sequence }: { readonly chosen: readonly PeerKey[]; readonly sequence: number },
+    signal: AbortSignal,
+  ): Promise<PeerKey[]> {
+    const record = await this.sign(keys, { name: object.name, holders: chosen.map(fromHex) }, sequence)
+    const took = await Promise.all(chosen.map((host) => this.tell(host, keys.recordName, record, object.bytes, signal)))
+    const holders = chosen.filter((_, i) => took[i] === true)
+    if (holders.length === 0) throw new AppError('transient', 'hosts.none', 'no host took the share object', causeOf(took))
+    return holders
+  }
+
+  private async tell(host: PeerKey, name: Bytes, record: Bytes, object: Bytes, signal: AbortSignal): Promise<AppError | true> {
+    try {
+      const client = await this.deps.hosts.client(host, signal)
+      await client.putObject(name, record, object, { signal })
+      return true
+    } catch (error) {
+      throwIfAborted(signal)
+      return asAppError(error, 'transient', 'host.failed')
+    }
+  }
+
+  /** Hosts of the file first, then the other connected ones: the object is small, and every reader needs it. */
+  private choose(own: ReadonlySet<PeerKey>): PeerKey[] {
+    const connected = this.deps.hosts.candidates().map(({ key }) => key)
+    return [...connected.filter((key) => own.has(key)), ...connected.filter((key) => !own.has(key))].slice(0, RECORD_HOLDERS)
+  }
+
+  private sign(keys: LinkKeys, object: { readonly name: Bytes; readonly holders: readonly Bytes[] } | undefined, sequence: number): Promise<Bytes> {
+    const value = formatRecordValue(object === undefined ? { kind: 'gone' } : { kind: 'object', ...object })
+    const expires = this.deps.clock.now() + LEASE_SECONDS * 1000
+    return this.deps.records.sign(keys.recordSeed, { value, sequence: BigInt(sequence), expires })
+  }
+}
+
+function tiny(bytes: Bytes): BuiltShare {
+  const content: ShareContent = { kind: 'inline', bytes }
+  return { content, nodes: [], health: { badRows: 0, badHosts: 0, stored: bytes.length }, survives: Infinity, hosts: new Set() }
+}
+
+/** The object itself is one more thing that must be left: any one of its holders suffices. */
+function healthOf(built: BuiltShare, holders: readonly PeerKey[]): Health {
+  const least = Math.min(built.survives, holders.length - 1)
+  const hosts = built.hosts.size > 0 ? built.hosts.size : holders.length
+  return { ...built.health, restorable: least >= 0, survives: Math.max(0, least), hosts }
+}
+
+function causeOf(took: readonly (AppError | true)[]): { cause: unknown } | undefined {
+  const cause = took.find((one) => one !== true)
+  return cause === undefined ? undefined : { cause }
+}

@@ -1,0 +1,36 @@
+import { own, type Bytes } from '../../base/bytes.ts'
+import { decodeBackup, encodeBackup, isBackedUp, type ListEntry } from '../../formats/backup.ts'
+import { listKey } from '../../formats/list-key.ts'
+import type { Blake3 } from '../../ports/blake3.ts'
+import type { MetaChange, MetaStore } from '../../ports/meta-store.ts'
+import type { Journal } from '../journal.ts'
+
+/** Entries of a backup written in one batch. */
+const BATCH = 256
+
+/** The backup file of the whole list (docs/formats/list.md). It holds the device secret. */
+export async function backUp(meta: MetaStore, now: number, blake3: Blake3): Promise<Bytes> {
+  const entries: ListEntry[] = []
+  for await (const [key, value] of meta.range('')) if (isBackedUp(key)) entries.push({ key, value: own(value) })
+  entries.sort((a, b) => (a.key < b.key ? -1 : 1))
+  return encodeBackup({ created: Math.max(0, Math.floor(now)), entries }, blake3)
+}
+
+/**
+ * Merges a backup file into the list: what is there stays as it is, secrets and all else that is missing come in. Files come last, so that a
+ * file of the list always has its pieces. Errors: as `decodeBackup`; as `MetaStore.batch`.
+ */
+export async function restoreBackup(file: Bytes, meta: MetaStore, journal: Journal, blake3: Blake3): Promise<void> {
+  const { entries } = decodeBackup(file, blake3)
+  const isFile = ({ key }: ListEntry): boolean => key.startsWith('file/')
+  const ordered = [...entries.filter((entry) => !isFile(entry)), ...entries.filter(isFile)]
+  let batch: MetaChange[] = []
+  for (const { key, value } of ordered) {
+    if (key === listKey.ownSecret || (await meta.get(key)) !== undefined) continue
+    batch.push({ put: key, value })
+    if (batch.length < BATCH) continue
+    await journal.write(batch, { strict: true })
+    batch = []
+  }
+  if (batch.length > 0) await journal.write(batch, { strict: true })
+}

@@ -1,0 +1,34 @@
+import type { AppError } from '../../base/errors.ts'
+import type { FileRecord } from '../../formats/list.ts'
+import { Meter } from '../meter.ts'
+import type { Chunk } from '../store/chunk.ts'
+
+/** A file of the list: its record, and what is known of it in memory only. */
+export class FileEntry {
+  /** 32 hexadecimal digits. */
+  readonly id: string
+  record: FileRecord
+  /** Where the rest of it can be read, while that is so. */
+  source: Blob | undefined
+  /** The rest must be handed over again by a person. */
+  needsFile = false
+  /** What stopped it, with all its data; after a restart only the code in the record is left. */
+  error: AppError | undefined
+  /** Fires when it is cancelled, removed, or fails. Replaced on retry. */
+  control = new AbortController()
+  /** Sealed chunks that have not all their receipts yet. */
+  readonly pending = new Set<Chunk>()
+  readonly meter = new Meter()
+
+  constructor(id: string, record: FileRecord) {
+    this.id = id
+    this.record = record
+  }
+
+  /** Bytes whose shards hosts have acknowledged; a chunk counts in part. */
+  get sentBytes(): number {
+    let waiting = 0
+    for (const chunk of this.pending) waiting += (chunk.users.get(this) ?? 0) * (1 - chunk.progress)
+    return Math.max(0, this.record.sealedBytes - waiting)
+  }
+}

@@ -1,0 +1,167 @@
+import { fromHex, toHex, type Bytes } from '../../base/bytes.ts'
+import { deriveKeys, secretFingerprint, type DeviceKeys } from '../../account/keys.ts'
+import { fitName, fitType } from '../../formats/file-name.ts'
+import { LINK_RANDOM, linkSeed } from '../../formats/link.ts'
+import { FILE_ID, fileRecord, ownSecret, secretRecord, type FileRecord } from '../../formats/list.ts'
+import { listKey } from '../../formats/list-key.ts'
+import type { Blake3 } from '../../ports/blake3.ts'
+import type { Clock, Random } from '../../ports/clock.ts'
+import { put, type Journal } from '../journal.ts'
+import { FileEntry } from './entry.ts'
+import { freeName } from './names.ts'
+
+/** Bytes of a device secret. */
+const SECRET_BYTES = 32
+
+/** A file as a browser hands it over: the platform's `File` is one. */
+export interface SourceFile extends Blob {
+  readonly name: string
+  /** Milliseconds since 1970. */
+  readonly lastModified: number
+}
+
+/** A file to add, under a name that may hold folders (`/`). */
+export interface FileToStore {
+  readonly file: SourceFile
+  readonly path: string
+}
+
+export interface TableDeps {
+  readonly journal: Journal
+  readonly clock: Clock
+  readonly random: Random
+  readonly blake3: Blake3
+}
+
+/** The list of files in memory, and the secrets that their keys derive from. */
+export class Table {
+  readonly files = new Map<string, FileEntry>()
+  private readonly secrets = new Map<string, DeviceKeys>()
+  private own: Bytes = new Uint8Array()
+  private readonly deps: TableDeps
+
+  constructor(deps: TableDeps) {
+    this.deps = deps
+  }
+
+  /** Reads secrets and files; makes the device secret at the first run. Errors as `MetaStore`; `invalid` `format.*`. */
+  async load(): Promise<void> {
+    for await (const [, secret] of this.deps.journal.entries('secret/', secretRecord)) await this.learn(secret)
+    const own = await this.deps.journal.read(listKey.ownSecret, ownSecret)
+    if (own !== undefined && this.secrets.has(toHex(own))) this.own = own
+    else await this.makeSecret()
+    await this.loadFiles()
+  }
+
+  /** Reads secrets and files that were restored. Resolves to the files that are new here. */
+  async loadNew(): Promise<FileEntry[]> {
+    for await (const [, secret] of this.deps.journal.entries('secret/', secretRecord)) await this.learn(secret)
+    return await this.loadFiles()
+  }
+
+  /** The keys that a file's secret gives, or `undefined` when that secret is not on this device. */
+  keysOf(secret: Bytes): DeviceKeys | undefined {
+    return this.secrets.get(toHex(secret))
+  }
+
+  ownKeys(): DeviceKeys | undefined {
+    return this.keysOf(this.own)
+  }
+
+  /** Whether `secret` is the one that new files use. */
+  isOwn(secret: Bytes): boolean {
+    return toHex(secret) === toHex(this.own)
+  }
+
+  /** Files that are shown: all but those that are being removed. */
+  shown(): FileEntry[] {
+    return [...this.files.values()].filter(({ record }) => record.status !== 'removing')
+  }
+
+  /** Writes new files down, durably, all or none. */
+  async create(files: readonly FileToStore[]): Promise<FileEntry[]> {
+    const names = new Set(this.shown().map(({ record }) => record.name))
+    const entries = files.map((file) => {
+      const name = freeName(file.path, (one) => names.has(one))
+      names.add(name)
+      const entry = new FileEntry(toHex(this.deps.random.bytes(FILE_ID)), this.fresh(file, name))
+      entry.source = file.file
+      return entry
+    })
+    await this.deps.journal.write(entries.map(change), { strict: true })
+    for (const entry of entries) this.files.set(entry.id, entry)
+    return entries
+  }
+
+  /** A file that waits for exactly these bytes to be handed over again. */
+  awaiting({ file, path }: FileToStore): FileEntry | undefined {
+    const name = fitName(path)
+    return this.shown().find(({ needsFile, record }) => {
+      const same = record.size === file.size && record.modified === Math.max(0, Math.floor(file.lastModified))
+      return needsFile && same && (record.name === name || freeName(path, (one) => one !== record.name && one.length <= record.name.length) === record.name)
+    })
+  }
+
+  /** Changes a file's record, in memory at once and then on disk. */
+  async update(entry: FileEntry, fields: Partial<FileRecord>): Promise<void> {
+    entry.record = { ...entry.record, ...fields }
+    await this.deps.journal.write([change(entry)])
+  }
+
+  /** Forgets a file for good. */
+  async forget(entry: FileEntry): Promise<void> {
+    await this.deps.journal.write([{ del: listKey.file(fromHex(entry.id)) }], { strict: true })
+    this.files.delete(entry.id)
+  }
+
+  private fresh({ file }: FileToStore, name: string): FileRecord {
+    return {
+      name,
+      type: fitType(file.type),
+      size: file.size,
+      modified: Math.max(0, Math.floor(file.lastModified)),
+      added: Math.max(0, Math.floor(this.deps.clock.now())),
+      status: 'storing',
+      pieces: 0,
+      sealedBytes: 0,
+      scanned: false,
+      link: linkSeed(this.deps.random.bytes(LINK_RANDOM), this.deps.blake3),
+      secret: this.own,
+      inline: undefined,
+      error: undefined,
+      share: undefined,
+      health: undefined,
+    }
+  }
+
+  private async loadFiles(): Promise<FileEntry[]> {
+    const entries: FileEntry[] = []
+    for await (const [key, record] of this.deps.journal.entries('file/', fileRecord)) {
+      const id = key.slice('file/'.length)
+      if (this.files.has(id)) continue
+      const entry = new FileEntry(id, record)
+      this.files.set(id, entry)
+      entries.push(entry)
+    }
+    return entries
+  }
+
+  private async makeSecret(): Promise<void> {
+    const secret = this.deps.random.bytes(SECRET_BYTES)
+    const fingerprint = await this.learn(secret)
+    const changes = [put(listKey.secret(fingerprint), secretRecord, secret), put(listKey.ownSecret, ownSecret, fingerprint)]
+    await this.deps.journal.write(changes, { strict: true })
+    this.own = fingerprint
+  }
+
+  private async learn(secret: Bytes): Promise<Bytes> {
+    const fingerprint = secretFingerprint(secret, this.deps.blake3)
+    const name = toHex(fingerprint)
+    if (!this.secrets.has(name)) this.secrets.set(name, await deriveKeys(secret))
+    return fingerprint
+  }
+}
+
+function change(entry: FileEntry): ReturnType<typeof put> {
+  return put(listKey.file(fromHex(entry.id)), fileRecord, entry.record)
+}

@@ -1,0 +1,71 @@
+import { asAppError } from '../base/errors.ts'
+import type { StorageDeps } from './deps.ts'
+import { Fetcher } from './fetch/reader.ts'
+import { Hosts } from './hosts/hosts.ts'
+import { Pools } from './hosts/pools.ts'
+import { Search } from './hosts/search.ts'
+import { Journal } from './journal.ts'
+import { Publisher } from './link/publisher.ts'
+import { fetchDeps, LinkReader } from './link/reader.ts'
+import { HealthKeeper } from './list/health.ts'
+import { Table } from './list/table.ts'
+import { Mutex } from './mutex.ts'
+import type { Storage } from './storage.ts'
+import { Alive } from './store/alive.ts'
+import { Cutter } from './store/cutter.ts'
+import { Finisher, type FinisherDeps } from './store/finisher.ts'
+import { Intake, type IntakeDeps } from './store/intake.ts'
+import { Keeper } from './store/keeper.ts'
+import { Outbox } from './store/outbox.ts'
+import { Packer } from './store/packer.ts'
+import { Releaser, type ReleaserDeps } from './store/releaser.ts'
+import { Shipper, type ShipperDeps } from './store/shipper.ts'
+
+/** What a `Storage` is made of. */
+export interface Parts {
+  readonly journal: Journal
+  readonly table: Table
+  readonly hosts: Hosts
+  readonly search: Search
+  readonly outbox: Outbox
+  readonly shipper: Shipper
+  readonly intake: Intake
+  readonly finisher: Finisher
+  readonly releaser: Releaser
+  readonly health: HealthKeeper
+  readonly fetcher: Fetcher
+  readonly links: LinkReader
+  close(): Promise<void>
+}
+
+/** Joins the parts of a storage to each other. */
+export function makeParts(deps: StorageDeps, storage: Storage): Parts {
+  const { network, clock, blake3, coder, meta } = deps
+  const { redundancy } = storage
+  const journal = new Journal(meta)
+  const table = new Table({ ...deps, journal })
+  const pools = new Pools(deps, table, () => { hosts.changed.ring(); storage.changed() })
+  const hosts = new Hosts({ pool: pools.own, journal, clock })
+  const search = new Search({ network, hosts, clock })
+  const outbox = new Outbox(deps.shards)
+  const references = new Mutex()
+  const changed = (): void => { storage.changed() }
+  const failed: ShipperDeps['failed'] = (file, error) => { storage.failed(file, error) }
+  const recorded: IntakeDeps['recorded'] = (file) => { storage.recorded(file) }
+  const keysOf: FinisherDeps['keysOf'] = (file) => storage.keysOf(file)
+  const shipper = new Shipper({ hosts, search, outbox, journal, clock, changed, failed, leased: (chunk) => { storage.leased(chunk) } })
+  const alive = new Alive({ hosts, search, clock })
+  const keeper = new Keeper({ journal, outbox, shipper, alive, blake3, references, now: () => clock.now(), recorded })
+  const cutter = new Cutter({ coder, keeper, outbox, redundancy })
+  const packer = new Packer({ coder, keeper, outbox, redundancy, failed: ({ file }, error) => { storage.failed(file, asAppError(error, 'transient', 'file.unreadable')) } })
+  const intake = new Intake({ coder, cutter, packer, journal, clock, keysOf, recorded, failed })
+  const publisher = new Publisher({ journal, hosts, search, records: deps.records, blake3, clock, wanted: redundancy.n })
+  const finisher = new Finisher({ publisher, table, hosts, clock, keysOf, changed, failed })
+  const clientFor: ReleaserDeps['clientFor'] = (secret, host, signal) => pools.client(secret, { key: host, addresses: hosts.addresses(host) }, signal)
+  const releaser = new Releaser({ journal, meta, shipper, table, hosts, publisher, references, clock, clientFor })
+  const health = new HealthKeeper({ journal, table, references, clock, changed })
+  const fetching = fetchDeps(deps, hosts, (view, row) => { health.note(view, row) })
+  const fetcher = new Fetcher(fetching)
+  const links = new LinkReader({ ...deps, hosts, search, fetcher, getShard: fetching.getShard })
+  return { journal, table, hosts, search, outbox, shipper, intake, finisher, releaser, health, fetcher, links, close: () => pools.close() }
+}

@@ -1,0 +1,316 @@
+import { toBase64Url, type Bytes } from '../base/bytes.ts'
+import { AppError, asAppError } from '../base/errors.ts'
+import type { DeviceKeys } from '../account/keys.ts'
+import type { Redundancy } from '../ports/coder.ts'
+import { Bell, ringOr } from './bell.ts'
+import type { StorageDeps } from './deps.ts'
+import { ownReader } from './fetch/files.ts'
+import type { FileReader } from './fetch/reader.ts'
+import { backUp, restoreBackup } from './list/backup.ts'
+import type { FileEntry } from './list/entry.ts'
+import { rowOf, type FileRow } from './list/status.ts'
+import type { FileToStore, SourceFile } from './list/table.ts'
+import type { LinkView } from './link/reader.ts'
+import type { Parts } from './parts.ts'
+import { unfinishedChunks } from './store/resume.ts'
+import type { Chunk } from './store/chunk.ts'
+
+/** Snapshots go out at most this often, in ms; and once a second while something is being stored, since speed changes by itself. */
+const SNAPSHOT_MS = 250
+const TICK_MS = 1000
+/** Room on this device is asked for at most this often, in ms. */
+const ROOM_MS = 2000
+
+/** Everything the page draws of files and hosts (workers/contract.ts adds the network's part). */
+export interface StorageSnapshot {
+  readonly hosts: number
+  readonly files: readonly FileRow[]
+  readonly space: { readonly files: number; readonly stored: number; readonly free: number }
+  readonly local: { readonly used: number; readonly quota: number }
+}
+
+/** The list of files of this device: stores, fetches, shares and removes them. Made by `createStorage`. */
+export class Storage {
+  private readonly stopped = new AbortController()
+  private readonly changes = new Bell()
+  private local = { used: 0, quota: 0 }
+  private roomAt = -Infinity
+  private readonly loops: Promise<void>[] = []
+  private readonly deps: StorageDeps
+  private readonly parts: Parts
+
+  constructor(deps: StorageDeps, makeParts: (storage: Storage) => Parts) {
+    this.deps = deps
+    this.parts = makeParts(this)
+  }
+
+  /** Takes up what earlier runs left, and begins to work. Errors of the stores. */
+  async start(): Promise<void> {
+    const { table, hosts, outbox, shipper, journal, search, intake, finisher, releaser, health } = this.parts
+    await table.load()
+    await hosts.load()
+    const files = [...table.files.values()]
+    const chunks = await this.unfinished(files)
+    await outbox.sweep()
+    for (const chunk of chunks) shipper.add(chunk)
+    const { signal } = this.stopped
+    for (const part of [search, shipper, intake, finisher, releaser, health]) this.loops.push(this.guard(part.run(signal)))
+    for (const file of files) this.schedule(file)
+    await journal.idle()
+  }
+
+  /** Adds files to the list, durably, and begins to store them. Resolves to their ids, in order; a file that was waited for keeps its id. */
+  async add(files: readonly FileToStore[]): Promise<string[]> {
+    const known = files.map((file) => this.adopt(file))
+    const entries = await this.parts.table.create(files.filter((_, i) => known[i] === undefined))
+    for (const entry of entries) this.schedule(entry)
+    this.changed()
+    return known.map((entry) => entry?.id ?? entries.shift()?.id ?? '')
+  }
+
+  /** Stops storing a file and forgets it; what hosts hold of it is released. */
+  cancel(id: string): Promise<void> {
+    return this.remove(id)
+  }
+
+  /** Forgets a file and releases it on its hosts, now or when they can be reached. */
+  async remove(id: string): Promise<void> {
+    const entry = this.entry(id)
+    entry.control.abort()
+    entry.source = undefined
+    this.parts.intake.remove(entry)
+    const done = this.parts.table.update(entry, { status: 'removing' })
+    this.changed()
+    await done
+    this.parts.releaser.add(entry)
+  }
+
+  /** Goes on with a file whose store stopped. */
+  async retry(id: string): Promise<void> {
+    const entry = this.entry(id)
+    if (entry.record.status !== 'failed') return
+    if (entry.record.error === 'outbox.lost' || entry.record.error === 'file.changed') await this.startOver(entry)
+    entry.control = new AbortController()
+    entry.error = undefined
+    await this.parts.table.update(entry, { status: 'storing', error: undefined })
+    this.parts.hosts.forgive()
+    this.schedule(entry)
+    this.changed()
+  }
+
+  /** The seed of a stored file's link, 43 characters. Throws `transient` `link.unpublished` before that. */
+  link(id: string): string {
+    const { record } = this.entry(id)
+    if (record.status === 'stored' && record.share !== undefined) return toBase64Url(record.link)
+    throw new AppError('transient', 'link.unpublished', 'the file is not stored yet')
+  }
+
+  /** Looks a link up. Errors: `invalid` `link.damaged`; `absent` `link.gone`, `link.absent`; `transient` `link.unreachable`; `aborted`. */
+  openLink(seed: string, options: { signal?: AbortSignal } = {}): Promise<LinkView> {
+    return this.parts.links.view(seed, this.until(options.signal))
+  }
+
+  /** Reads a link's file. Errors as `openLink`. */
+  linkReader(seed: string, options: { signal?: AbortSignal } = {}): Promise<FileReader> {
+    return this.parts.links.reader(seed, this.until(options.signal))
+  }
+
+  /** Reads a file of the list. Throws `absent` `file.absent`; `transient` `file.storing` while parts of it are not stored yet. */
+  fileReader(id: string): FileReader {
+    const entry = this.entry(id)
+    if (!entry.record.scanned || entry.pending.size > 0) throw new AppError('transient', 'file.storing', 'the file is not stored yet')
+    return ownReader(entry, this.parts.journal, this.parts.fetcher)
+  }
+
+  /** The backup file of the list. It holds the device secret. */
+  async backup(): Promise<Bytes> {
+    await this.parts.journal.idle()
+    return await backUp(this.deps.meta, this.deps.clock.now(), this.deps.blake3)
+  }
+
+  /** Merges a backup file; resolves to the number of files that came back. Errors: `invalid` `format.*`; `corrupt` `backup.damaged`. */
+  async restore(file: Bytes): Promise<number> {
+    const { table, shipper, journal } = this.parts
+    await restoreBackup(file, this.deps.meta, journal, this.deps.blake3)
+    const entries = await table.loadNew()
+    for (const chunk of await this.unfinished(entries)) if (!shipper.chunks.has(chunk.name)) shipper.add(chunk)
+    for (const entry of entries) this.schedule(entry)
+    this.changed()
+    return entries.filter(({ record }) => record.status !== 'removing').length
+  }
+
+  snapshot(): StorageSnapshot {
+    const { table, hosts } = this.parts
+    const connected = hosts.connected().length
+    const shown = table.shown().sort((a, b) => b.record.added - a.record.added || (a.record.name < b.record.name ? -1 : 1))
+    const now = this.deps.clock.now()
+    return {
+      hosts: connected,
+      files: shown.map((entry) => rowOf(entry, connected, now)),
+      space: {
+        files: shown.reduce((sum, { record }) => sum + record.size, 0),
+        stored: shown.reduce((sum, { record }) => sum + (record.health?.stored ?? 0), 0),
+        free: hosts.room(),
+      },
+      local: this.local,
+    }
+  }
+
+  /** Calls `listener` now and after changes, at most 4 times a second, until `signal` fires. */
+  async watch(listener: (snapshot: StorageSnapshot) => void, signal: AbortSignal): Promise<void> {
+    const stop = this.until(signal)
+    while (!stop.aborted) {
+      try {
+        await this.measure()
+        listener(this.snapshot())
+        await this.deps.clock.sleep(SNAPSHOT_MS, stop)
+        const busy = this.parts.table.shown().some(({ record }) => record.status === 'storing')
+        await (busy ? ringOr(this.changes, TICK_MS, this.deps.clock, stop) : this.changes.wait(stop))
+      } catch (error) {
+        if (!stop.aborted) throw error
+      }
+    }
+  }
+
+  /** Ends all work. What was acknowledged is on disk. */
+  async stop(): Promise<void> {
+    this.stopped.abort()
+    await Promise.allSettled(this.loops)
+    await this.parts.journal.idle()
+    await this.parts.close()
+  }
+
+  // --- what the parts tell
+
+  /** Something that a snapshot shows may be different. */
+  changed(): void {
+    this.changes.ring()
+  }
+
+  keysOf(file: FileEntry): DeviceKeys | undefined {
+    return this.parts.table.keysOf(file.record.secret)
+  }
+
+  /** A piece of the file, or its end, was recorded. */
+  recorded(file: FileEntry): void {
+    if (file.record.scanned) file.source = undefined
+    this.finishWhenReady(file)
+    this.changed()
+  }
+
+  /** A chunk has all its receipts. */
+  leased(chunk: Chunk): void {
+    for (const file of chunk.users.keys()) {
+      file.pending.delete(chunk)
+      if (file.record.status === 'failed' && file.record.error === 'hosts.full') void this.guard(this.retry(file.id))
+      this.finishWhenReady(file)
+    }
+    this.parts.releaser.wake()
+  }
+
+  /** The store of a file cannot go on. What is sealed is still brought to hosts. */
+  failed(file: FileEntry, error: AppError): void {
+    if (file.record.status !== 'storing') return
+    file.error = error
+    file.control.abort(error)
+    void this.guard(this.parts.table.update(file, { status: 'failed', error: error.code }))
+    this.changed()
+  }
+
+  get redundancy(): Redundancy {
+    return this.deps.redundancy ?? { k: 10, n: 16 }
+  }
+
+  private finishWhenReady(file: FileEntry): void {
+    const { scanned, status } = file.record
+    if (scanned && status === 'storing' && file.pending.size === 0) this.parts.finisher.add(file)
+  }
+
+  /** Sends a file where its record says it belongs. */
+  private schedule(file: FileEntry): void {
+    const { status, scanned, share } = file.record
+    if (status === 'removing') this.parts.releaser.add(file)
+    else if (status === 'stored' && share?.announced === false) this.parts.finisher.add(file)
+    else if (status !== 'storing') return
+    else if (scanned) this.finishWhenReady(file)
+    else if (file.source !== undefined) this.parts.intake.add(file)
+    else void this.guard(this.reopen(file))
+  }
+
+  /** Goes on reading a file of an earlier run where the platform hands it again, unchanged; else a person must. */
+  private async reopen(file: FileEntry): Promise<void> {
+    const source = await this.deps.reopenFile?.(file.id).catch(() => undefined)
+    if (source !== undefined && matches(file, source)) {
+      file.source = source
+      this.parts.intake.add(file)
+    } else file.needsFile = true
+    this.changed()
+  }
+
+  private adopt(file: FileToStore): FileEntry | undefined {
+    const entry = this.parts.table.awaiting(file)
+    if (entry === undefined) return undefined
+    entry.source = file.file
+    entry.needsFile = false
+    if (entry.record.status === 'storing') this.schedule(entry)
+    return entry
+  }
+
+  private async startOver(entry: FileEntry): Promise<void> {
+    await this.parts.releaser.releasePieces(entry, this.stopped.signal)
+    entry.pending.clear()
+    await this.parts.table.update(entry, { pieces: 0, sealedBytes: 0, scanned: false, inline: undefined })
+    this.parts.releaser.wake()
+  }
+
+  /** Chunks without all receipts; a file whose part of the list is damaged fails alone. */
+  private async unfinished(files: readonly FileEntry[]): Promise<Chunk[]> {
+    const chunks = new Map<string, Chunk>()
+    for (const file of files) {
+      if (file.record.status !== 'storing' && file.record.status !== 'failed') continue
+      try {
+        await unfinishedChunks(file, chunks, this.parts.journal, this.parts.outbox)
+      } catch (error) {
+        if (asAppError(error).code !== 'list.damaged') throw error
+        this.failed(file, asAppError(error))
+      }
+    }
+    return [...chunks.values()]
+  }
+
+  private async measure(): Promise<void> {
+    const now = this.deps.clock.now()
+    if (Math.abs(now - this.roomAt) < ROOM_MS) return
+    this.roomAt = now
+    try {
+      const { used, free } = await this.deps.shards.room()
+      this.local = { used, quota: used + free }
+    } catch (error) {
+      this.deps.report?.(asAppError(error))
+    }
+  }
+
+  private entry(id: string): FileEntry {
+    const entry = this.parts.table.files.get(id)
+    if (entry === undefined || entry.record.status === 'removing') throw new AppError('absent', 'file.absent', 'no such file in the list')
+    return entry
+  }
+
+  private until(signal: AbortSignal | undefined): AbortSignal {
+    return signal === undefined ? this.stopped.signal : AbortSignal.any([signal, this.stopped.signal])
+  }
+
+  /** Work that nobody waits for: its failure is told, unless it is the end. */
+  private async guard(work: Promise<unknown>): Promise<void> {
+    try {
+      await work
+    } catch (error) {
+      const failure = asAppError(error)
+      if (!this.stopped.signal.aborted || failure.kind === 'bug') this.deps.report?.(failure)
+    }
+  }
+}
+
+function matches({ record }: FileEntry, source: SourceFile): boolean {
+  return record.size === source.size && record.modified === Math.max(0, Math.floor(source.lastModified))
+}

@@ -1,0 +1,113 @@
+import { AppError, asAppError, isAppError } from '../../base/errors.ts'
+import type { DeviceKeys } from '../../account/keys.ts'
+import type { Clock } from '../../ports/clock.ts'
+import { Bell, ringOr } from '../bell.ts'
+import type { Hosts } from '../hosts/hosts.ts'
+import type { Publisher } from '../link/publisher.ts'
+import type { FileEntry } from '../list/entry.ts'
+import type { Table } from '../list/table.ts'
+
+/** Waits between attempts to publish one file, in ms. */
+const FIRST_WAIT = 1000
+const LONGEST_WAIT = 60_000
+/** Files published at once: small objects, of which each host takes several at a time. */
+const LANES = 4
+/** Records that no DHT server took yet are offered again after this, in ms. */
+const ANNOUNCE_MS = 5 * 60_000
+
+export interface FinisherDeps {
+  readonly publisher: Publisher
+  readonly table: Table
+  readonly hosts: Hosts
+  readonly clock: Clock
+  readonly keysOf: (file: FileEntry) => DeviceKeys | undefined
+  readonly changed: () => void
+  readonly failed: (file: FileEntry, error: AppError) => void
+}
+
+/** Publishes files whose pieces are all stored, and sees to it that their records reach the DHT. */
+export class Finisher {
+  private readonly queue: FileEntry[] = []
+  private readonly quiet = new Set<FileEntry>()
+  private readonly bell = new Bell()
+  private readonly news = new Bell()
+  private readonly deps: FinisherDeps
+
+  constructor(deps: FinisherDeps) {
+    this.deps = deps
+  }
+
+  /** A file with all receipts, or one whose record is not in the DHT yet. */
+  add(file: FileEntry): void {
+    if (file.record.status === 'stored') this.quiet.add(file)
+    else if (!this.queue.includes(file)) this.queue.push(file)
+    this.bell.ring()
+    this.news.ring()
+  }
+
+  /** Works until `signal` fires. */
+  async run(signal: AbortSignal): Promise<void> {
+    await Promise.all([...Array.from({ length: LANES }, () => this.lane(signal)), this.announcer(signal)])
+  }
+
+  private async lane(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      const file = this.queue.shift()
+      try {
+        if (file === undefined) await this.bell.wait(signal)
+        else await this.finish(file, AbortSignal.any([signal, file.control.signal]))
+      } catch (error) {
+        if (!isAppError(error, 'aborted')) throw error
+      }
+    }
+  }
+
+  private async finish(file: FileEntry, signal: AbortSignal): Promise<void> {
+    const keys = this.deps.keysOf(file)
+    for (let wait = FIRST_WAIT; !signal.aborted && file.record.status === 'storing'; wait = Math.min(LONGEST_WAIT, 2 * wait)) {
+      try {
+        if (keys === undefined) throw new AppError('invalid', 'secret.unknown', 'the secret of this file is not on this device')
+        const done = await this.deps.publisher.publish(file, keys.seal, (share) => this.deps.table.update(file, { share }), signal)
+        await this.deps.table.update(file, { ...done, status: 'stored', error: undefined })
+        file.source = undefined
+        this.deps.changed()
+        this.add(file)
+        return
+      } catch (cause) {
+        if (signal.aborted) return
+        const error = asAppError(cause, 'transient', 'link.publish')
+        if (error.kind !== 'transient') {
+          this.deps.failed(file, error)
+          return
+        }
+        await ringOr(this.deps.hosts.changed, wait, this.deps.clock, signal)
+      }
+    }
+  }
+
+  /** Best effort: hosts publish the records that they keep as well. */
+  private async announcer(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        if (this.quiet.size === 0) await this.news.wait(signal)
+        const files = [...this.quiet]
+        for (const file of files) await this.announce(file, AbortSignal.any([signal, file.control.signal]), signal)
+        if (this.quiet.size > 0) await ringOr(this.news, ANNOUNCE_MS, this.deps.clock, signal)
+      } catch (error) {
+        if (!isAppError(error, 'aborted')) throw error
+      }
+    }
+  }
+
+  private async announce(file: FileEntry, signal: AbortSignal, all: AbortSignal): Promise<void> {
+    try {
+      const taken = file.record.status === 'stored' && (await this.deps.publisher.announce(file, signal))
+      const { share } = file.record
+      if (taken && share !== undefined) await this.deps.table.update(file, { share: { ...share, announced: true } })
+      if (taken || file.record.status !== 'stored') this.quiet.delete(file)
+    } catch (error) {
+      if (all.aborted) throw error
+      if (file.control.signal.aborted) this.quiet.delete(file)
+    }
+  }
+}

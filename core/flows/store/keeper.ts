@@ -1,0 +1,195 @@
+import { fromHex, toHex } from '../../base/bytes.ts'
+import { sealedName } from '../../formats/entry.ts'
+import {
+  fileRecord,
+  pieceRecord,
+  refRecord,
+  releaseRecord,
+  sealedRecord,
+  type PieceRecord,
+  type ReleaseRecord,
+  type SealedRecord,
+} from '../../formats/list.ts'
+import { listKey } from '../../formats/list-key.ts'
+import type { Blake3 } from '../../ports/blake3.ts'
+import type { CodedChunk, FrameRef, Piece } from '../../ports/coder.ts'
+import type { MetaChange } from '../../ports/meta-store.ts'
+import { put, type Journal } from '../journal.ts'
+import type { FileEntry } from '../list/entry.ts'
+import type { Mutex } from '../mutex.ts'
+import type { Alive } from './alive.ts'
+import { Chunk } from './chunk.ts'
+import type { Outbox } from './outbox.ts'
+import type { Shipper } from './shipper.ts'
+
+/** Leases run this long at most, in ms: after that nobody needs to be asked to release. */
+const LONGEST_LEASE_MS = 366 * 86_400_000
+
+export interface KeeperDeps {
+  readonly journal: Journal
+  readonly outbox: Outbox
+  readonly shipper: Shipper
+  readonly alive: Alive
+  readonly blake3: Blake3
+  /** Held while references to chunks are made or taken away, so that no chunk is released just as it is found again. */
+  readonly references: Mutex
+  readonly now: () => number
+  /** A piece of the file was recorded. */
+  readonly recorded: (file: FileEntry) => void
+}
+
+/** A file and its next piece. */
+export interface Member {
+  readonly file: FileEntry
+  readonly piece: Piece
+}
+
+/** Writes down what is known of pieces and sealed chunks: each step whole or not at all. */
+export class Keeper {
+  private readonly deps: KeeperDeps
+
+  constructor(deps: KeeperDeps) {
+    this.deps = deps
+  }
+
+  /** A piece that this list has already, on its way to hosts or with every lease confirmed just now. */
+  async known({ piece, file }: Member, signal: AbortSignal): Promise<PieceRecord | undefined> {
+    const record = await this.deps.journal.read(listKey.piece(piece.id), pieceRecord)
+    if (record === undefined) return undefined
+    const name = toHex(record.sealed)
+    if (this.deps.shipper.chunks.has(name)) return record
+    const sealed = await this.deps.journal.read(listKey.sealed(record.sealed), sealedRecord)
+    if (sealed === undefined || toHex(sealed.secret) !== toHex(file.record.secret)) return undefined
+    const dead = await this.deps.alive.deadRows(name, sealed, signal)
+    return dead.length === 0 ? record : undefined
+  }
+
+  /** Adds a known piece to its file. Resolves to whether its sealed chunk is still there. */
+  refer(member: Member, known: PieceRecord): Promise<boolean> {
+    return this.deps.references.run(async () => {
+      if (isStopped(member)) return true
+      const chunk = this.deps.shipper.chunks.get(toHex(known.sealed))
+      if (chunk === undefined && (await this.deps.journal.read(listKey.sealed(known.sealed), sealedRecord)) === undefined) return false
+      await this.record([member], [known], chunk, [])
+      return true
+    })
+  }
+
+  /**
+   * Keeps a coded chunk: shards into the outbox, then chunk, pieces and progress of its files in one batch, then off to its hosts.
+   * A chunk that is there already gets only the rows that its hosts lost. Errors: `quota` `storage.full`, `transient`.
+   */
+  keep(members: readonly Member[], coded: CodedChunk): Promise<void> {
+    return this.deps.references.run(async () => {
+      const live = members.map((member, i) => ({ member, frame: coded.frames[i] })).filter(({ member }) => !isStopped(member))
+      const first = live[0]
+      if (first === undefined) return
+      const name = sealedName(coded.roots.slice(0, coded.k), this.deps.blake3)
+      const pieces = live.flatMap(({ frame }) => (frame === undefined ? [] : [{ sealed: name, frame }]))
+      const all = live.map(({ member }) => member)
+      const pending = this.deps.shipper.chunks.get(toHex(name))
+      if (pending !== undefined) return await this.record(all, pieces, pending, [])
+      const { record, changes } = await this.prepare(name, coded, first.member)
+      const chunk = new Chunk(toHex(name), record)
+      const wanted = record.rows.flatMap(({ state }, index) => (state === 'leased' ? [] : [index]))
+      if (wanted.length === 0) return await this.record(all, pieces, undefined, changes)
+      await this.deps.outbox.keep(coded, chunk.rootNames, wanted)
+      try {
+        await this.record(all, pieces, chunk, [...changes, put(listKey.sealed(name), sealedRecord, record)])
+      } catch (error) {
+        await Promise.allSettled(wanted.map((index) => this.deps.outbox.drop(chunk.rootNames[index] ?? '', 0)))
+        throw error
+      }
+      this.deps.outbox.gate.force(wanted.length * chunk.shardSize)
+      this.deps.alive.forget(chunk.name)
+      this.deps.shipper.add(chunk)
+    })
+  }
+
+  /** The record of a chunk before it is sent: new, or the one that is there with its dead rows to be sent anew. */
+  private async prepare(name: Uint8Array, coded: CodedChunk, member: Member): Promise<{ record: SealedRecord; changes: MetaChange[] }> {
+    const there = await this.deps.journal.read(listKey.sealed(name), sealedRecord)
+    if (there === undefined) return { record: freshRecord(coded, member.file), changes: [] }
+    const dead = new Set(await this.deps.alive.deadRows(toHex(name), there, member.file.control.signal))
+    const released = there.rows.flatMap((row, index) => {
+      const root = there.roots[index]
+      return dead.has(index) && row.host !== undefined && row.lease !== undefined && root !== undefined ? [{ host: row.host, lease: row.lease, root }] : []
+    })
+    const expires = this.deps.now() + LONGEST_LEASE_MS
+    const changes = await mergeReleases(this.deps.journal, released, { secret: there.secret, expires })
+    const rows = there.rows.map((row, index) => (dead.has(index) ? { host: undefined, state: 'none' as const, lease: undefined } : row))
+    return { record: { ...there, rows }, changes }
+  }
+
+  /** One batch: references, uses and progress of all members. */
+  private async record(members: readonly Member[], pieces: readonly PieceRecord[], chunk: Chunk | undefined, more: readonly MetaChange[]): Promise<void> {
+    const changes = [...more]
+    for (const [i, { file, piece }] of members.entries()) {
+      const known = pieces[i]
+      if (known === undefined) continue
+      const id = fromHex(file.id)
+      const sealedBytes = file.record.sealedBytes + piece.length
+      const { frame, sealed } = { frame: bare(known.frame), sealed: known.sealed }
+      changes.push(put(listKey.piece(piece.id), pieceRecord, { sealed, frame }))
+      changes.push(put(listKey.ref(id, file.record.pieces), refRecord, { piece: piece.id, sealed, frame }))
+      changes.push({ put: listKey.use(sealed, id), value: new Uint8Array() })
+      file.record = { ...file.record, pieces: file.record.pieces + 1, sealedBytes, scanned: sealedBytes >= file.record.size }
+      changes.push(put(listKey.file(id), fileRecord, file.record))
+      if (chunk !== undefined) adopt(chunk, file, piece.length)
+    }
+    try {
+      await this.deps.journal.write(changes, { strict: true })
+    } catch (error) {
+      for (const { file, piece } of members) takeBack(chunk, file, piece)
+      throw error
+    }
+    for (const { file } of members) this.deps.recorded(file)
+  }
+}
+
+/** Makes `file` wait for `chunk`, with `length` bytes of its own in it. */
+export function adopt(chunk: Chunk, file: FileEntry, length: number): void {
+  chunk.users.set(file, (chunk.users.get(file) ?? 0) + length)
+  file.pending.add(chunk)
+}
+
+/** The reverse of what `record` did in memory, when it did not reach the disk. */
+function takeBack(chunk: Chunk | undefined, file: FileEntry, piece: Piece): void {
+  const { record } = file
+  file.record = { ...record, pieces: record.pieces - 1, sealedBytes: record.sealedBytes - piece.length, scanned: false }
+  const left = (chunk?.users.get(file) ?? 0) - piece.length
+  if (left > 0) chunk?.users.set(file, left)
+  else if (chunk !== undefined) {
+    chunk.users.delete(file)
+    file.pending.delete(chunk)
+  }
+}
+
+/** Changes that put shards on the lists of what is to be released, together with what stands there already. */
+export async function mergeReleases(
+  journal: Journal,
+  rows: readonly { readonly host: Uint8Array; readonly lease: Uint8Array; readonly root: Uint8Array }[],
+  terms: Pick<ReleaseRecord, 'secret' | 'expires'>,
+): Promise<MetaChange[]> {
+  const lists = new Map<string, Map<string, Uint8Array<ArrayBuffer>>>()
+  for (const { host, lease, root } of rows) {
+    const key = listKey.release(host, lease)
+    const known = lists.get(key) ?? new Map((await journal.read(key, releaseRecord))?.roots.map((one) => [toHex(one), one]))
+    lists.set(key, known.set(toHex(root), new Uint8Array(root)))
+  }
+  return [...lists].map(([key, roots]) => put(key, releaseRecord, { ...terms, roots: [...roots.values()] }))
+}
+
+function freshRecord(coded: CodedChunk, file: FileEntry): SealedRecord {
+  const rows = coded.roots.map(() => ({ host: undefined, state: 'none' as const, lease: undefined }))
+  const length = coded.frames.reduce((end, frame) => Math.max(end, frame.offset + frame.length), 1)
+  return { k: coded.k, shardSize: coded.shardSize, length, roots: coded.roots, rows, secret: file.record.secret }
+}
+
+function bare({ offset, length, key, hash, size }: FrameRef): FrameRef {
+  return { offset, length, key, hash, size }
+}
+
+function isStopped({ file }: Member): boolean {
+  return file.control.signal.aborted
+}
