@@ -47,13 +47,16 @@ export function sourceStamp() {
   return hash.digest('hex')
 }
 
-/** Builds kernels and page, whether or not anything changed. */
-export async function build() {
+/**
+ * Builds kernels and page, whether or not anything changed.
+ * @param {{ quiet?: boolean }} [options] quiet: Vite is heard only when it fails
+ */
+export async function build({ quiet = false } = {}) {
   const stamp = sourceStamp()
   if (!(await buildKernels())) throw new Stop('A kernel does not compile: the compiler has said why above.')
   const draft = join(cache, `dist-${process.pid}`)
   const vite = tool('vite/bin/vite.js')
-  if ((await runNode([vite, 'build', '--logLevel', 'warn', '--emptyOutDir', '--outDir', draft])) !== 0) {
+  if ((await runNode([vite, 'build', '--emptyOutDir', '--outDir', draft], { quiet })) !== 0) {
     rmSync(draft, { recursive: true, force: true })
     throw new Stop('The page could not be built: Vite has said why above.')
   }
@@ -69,7 +72,7 @@ export async function ensureBuilt() {
   // Hosts run from the sources, and need the kernels even when the page is as it was.
   if (fresh && (await buildKernels())) return
   console.log('Building…')
-  await build()
+  await build({ quiet: true })
 }
 
 if (isMain(import.meta.url)) {

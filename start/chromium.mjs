@@ -30,8 +30,8 @@ export async function ensureChromium() {
   if ((await findChromium()) !== undefined) return
   if (existsSync('/etc/debian_version') && process.getuid?.() === 0) {
     const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
-    await run('apt-get', ['update', '-q'], env)
-    await run('apt-get', ['install', '-q', '-y', '--no-install-recommends', 'chromium'], env)
+    await run('apt-get', ['update', '-q'], { env })
+    await run('apt-get', ['install', '-q', '-y', '--no-install-recommends', 'chromium'], { env })
   }
   if ((await findChromium()) === undefined) {
     throw new Stop('The browser tests need Chromium: install one and name it in SHOAL_CHROMIUM.')

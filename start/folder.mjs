@@ -7,6 +7,8 @@ import { Stop } from './tools.mjs'
 /** Children of a supervisor that was killed notice it by their closed stdin; they get this long to let go of port and data. */
 const ORPHANS_LEAVE_MS = 10_000
 const POLL_MS = 100
+/** A supervisor whose npm was killed, or which was just asked to stop, leaves within this time as a rule. */
+const HOLDER_LEAVES_MS = 5_000
 /** Two programs that both found a stale lock have both written theirs after this long; the last one holds it. */
 const SETTLE_MS = 100
 
@@ -60,6 +62,19 @@ function lives(pid) {
   }
 }
 
+/**
+ * Waits until none of these processes lives any more; false when some still do after `ms` milliseconds.
+ * @param {number} ms @param {readonly number[]} pids
+ */
+async function goneWithin(ms, pids) {
+  const deadline = Date.now() + ms
+  while (pids.some(lives)) {
+    if (Date.now() >= deadline) return false
+    await sleep(POLL_MS)
+  }
+  return true
+}
+
 /** @typedef {{ pid: number, children: number[] }} Holder */
 
 /**
@@ -95,7 +110,7 @@ export class FolderLock {
   static async take(folder) {
     const file = join(folder, 'lock.json')
     const before = holderOf(file)
-    if (before !== undefined && before.pid !== process.pid && lives(before.pid)) {
+    if (before !== undefined && !(await goneWithin(HOLDER_LEAVES_MS, [before.pid]))) {
       throw new Stop(`Another Shoal already runs on ${folder} (process ${before.pid}). Stop it, or choose another folder with --data.`)
     }
     const lock = new FolderLock(file)
@@ -103,8 +118,7 @@ export class FolderLock {
     await sleep(before === undefined ? 0 : SETTLE_MS)
     const now = holderOf(file)
     if (now?.pid !== process.pid) throw new Stop(`Another Shoal started on ${folder} at the same time.`)
-    const deadline = Date.now() + ORPHANS_LEAVE_MS
-    while (before?.children.some(lives) === true && Date.now() < deadline) await sleep(POLL_MS)
+    await goneWithin(ORPHANS_LEAVE_MS, before?.children ?? [])
     return lock
   }
 

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { isMain, root, run, runMain, Stop } from './tools.mjs'
 
-/** @typedef {Record<string, { version?: string, optional?: boolean }>} Packages */
+/** @typedef {Record<string, { version?: string, optional?: boolean, devOptional?: boolean, extraneous?: boolean }>} Packages */
 
 /**
  * Packages that a lock file names; empty when there is no readable one.
@@ -25,10 +25,11 @@ function packagesOf(path) {
  * @param {Packages} present of npm's record in node_modules
  */
 export function isInstalled(wanted, present) {
-  return Object.entries(wanted).every(([name, { version, optional }]) => {
+  return Object.entries(wanted).every(([name, entry]) => {
     if (name === '') return true
     const found = present[name]
-    return found === undefined ? optional === true : found.version === version
+    if (found !== undefined) return found.version === entry.version
+    return entry.optional === true || entry.devOptional === true || entry.extraneous === true
   })
 }
 

@@ -8,7 +8,7 @@ import { shownUrl, Supervisor } from './supervisor.mjs'
 import { runMain, Stop } from './tools.mjs'
 
 /** How often to look whether npm, which started this, is still there. */
-const PARENT_POLL_MS = 1_000
+const PARENT_POLL_MS = 500
 
 /**
  * Makes sure that the relay will be able to listen.
@@ -31,7 +31,10 @@ function checkPort({ port, listen }) {
   })
 }
 
-/** Resolves when this program is asked to end: Ctrl-C, a signal, or npm gone without a word. */
+/**
+ * Resolves when this program is asked to end: Ctrl-C, a signal, or npm gone without a word. (package.json says
+ * `exec node …`, or a shell would stand between npm and this program and swallow signals.)
+ */
 function askedToStop() {
   const parent = process.ppid
   return new Promise((resolve) => {

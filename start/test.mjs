@@ -41,7 +41,7 @@ async function playwright(args) {
   const env = { ...process.env, PLAYWRIGHT_JSON_OUTPUT_FILE: file }
   const code = await runNode(
     [tool('@playwright/test/cli.js'), 'test', '--reporter=list,json', '--pass-with-no-tests', ...args],
-    env,
+    { env },
   )
   return countOf(code, file, ({ stats }) => ({ passed: stats.expected + stats.flaky, failed: stats.unexpected }))
 }

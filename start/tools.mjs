@@ -2,7 +2,7 @@
 // Plain Node 20 with built-ins only, because it runs before anything is installed.
 import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, readFileSync, realpathSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { delimiter, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 export const root = dirname(dirname(fileURLToPath(import.meta.url)))
@@ -60,31 +60,44 @@ export function pinnedNode() {
 }
 
 /**
+ * @typedef {object} RunOptions
+ * @property {NodeJS.ProcessEnv} [env]
+ * @property {boolean} [quiet] what it prints is shown only when it fails
+ */
+
+/**
  * Runs a program with this terminal; resolves with its exit code (1 when a signal ended it).
  * @param {string} command
  * @param {readonly string[]} args
- * @param {NodeJS.ProcessEnv} [env]
+ * @param {RunOptions} [options]
  * @returns {Promise<number>}
  */
-export function run(command, args, env = process.env) {
+export function run(command, args, { env = process.env, quiet = false } = {}) {
   return new Promise((resolve) => {
-    const child = spawn(command, args, { cwd: root, stdio: 'inherit', env })
+    const child = spawn(command, args, { cwd: root, stdio: quiet ? ['inherit', 'pipe', 'pipe'] : 'inherit', env })
+    /** @type {Buffer[]} */
+    const printed = []
+    for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk) => printed.push(chunk))
     child.on('error', (error) => {
       console.error(`${command}: ${error.message}`)
       resolve(1)
     })
-    child.on('exit', (code) => resolve(code ?? 1))
+    child.on('close', (code) => {
+      if (code !== 0) process.stderr.write(Buffer.concat(printed))
+      resolve(code ?? 1)
+    })
   })
 }
 
 /**
  * Runs a JavaScript or TypeScript file on the pinned Node.
  * @param {readonly string[]} args
- * @param {NodeJS.ProcessEnv} [env]
+ * @param {RunOptions} [options]
  */
-export function runNode(args, env = process.env) {
+export function runNode(args, { env = process.env, quiet = false } = {}) {
   const node = pinnedNode()
-  return run(node, args, { ...env, PATH: `${dirname(node)}${process.platform === 'win32' ? ';' : ':'}${env['PATH'] ?? ''}` })
+  const PATH = `${dirname(node)}${delimiter}${env['PATH'] ?? ''}`
+  return run(node, args, { env: { ...env, PATH }, quiet })
 }
 
 /**
