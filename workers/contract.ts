@@ -78,7 +78,13 @@ export interface Download {
 }
 
 export type DownloadState =
-  | { readonly kind: 'running'; readonly done: number; readonly size: number }
+  | {
+      readonly kind: 'running'
+      readonly done: number
+      readonly size: number
+      /** Why it does not go on just now; it is tried again by itself. */
+      readonly problem?: PlainError
+    }
   | { readonly kind: 'done'; readonly size: number }
   | { readonly kind: 'failed'; readonly error: PlainError }
 

@@ -33,7 +33,8 @@ async function sweep(files: ShardFiles, index: MetaStore): Promise<void> {
     const known = new Set<string>()
     for await (const [key] of index.range(PREFIX + folder)) known.add(key.slice(PREFIX.length))
     for (const name of await files.names(folder)) {
-      if (!known.has(name)) await files.remove(folder, name)
+      // One that cannot be removed now (a handle of the dead process may linger) is never served, and goes another time.
+      if (!known.has(name)) await files.remove(folder, name).catch(() => undefined)
     }
   }
 }

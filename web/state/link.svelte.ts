@@ -44,7 +44,7 @@ export class SharedLink {
       await this.peer.watchDownload(token, (download) => {
         this.download = download
         if (download.kind !== 'running') frame.remove()
-        if (download.kind === 'failed') this.problem = download.error
+        this.problem = download.kind === 'failed' ? download.error : download.kind === 'running' ? download.problem : undefined
       })
     } catch (error) {
       this.problem = toPlainError(error)

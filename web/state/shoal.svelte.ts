@@ -74,6 +74,7 @@ export class Shoal {
       await this.peer.watchDownload(token, (download) => {
         if (download.kind !== 'running') frame.remove()
         if (download.kind === 'failed') this.explain(download.error)
+        else if (download.kind === 'running' && download.problem !== undefined) this.explain(download.problem)
       })
     })
   }

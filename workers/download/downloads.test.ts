@@ -71,12 +71,39 @@ describe('downloads', () => {
 
   it('say what went wrong, both to the page and to the browser', async () => {
     const { downloads, tab } = setUp()
-    const { url, token } = downloads.add(sourceOf('a', new AppError('transient', 'chunk.too-few', 'away', { data: { found: 7 } })))
+    const { url, token } = downloads.add(sourceOf('a', new AppError('corrupt', 'chunk.damaged', 'bad', { data: { index: 7 } })))
     const states: DownloadState[] = []
     const watched = downloads.watch(token, (state) => states.push(state))
-    await expect((await get(url, tab)).arrayBuffer()).rejects.toMatchObject({ code: 'chunk.too-few' })
+    await expect((await get(url, tab)).arrayBuffer()).rejects.toMatchObject({ code: 'chunk.damaged' })
     await watched
-    expect(states.at(-1)).toMatchObject({ kind: 'failed', error: { code: 'chunk.too-few', data: { found: 7 } } })
+    expect(states.at(-1)).toMatchObject({ kind: 'failed', error: { code: 'chunk.damaged', data: { index: 7 } } })
+  })
+
+  it('wait for hosts that are away, say so, and go on where they were', async () => {
+    const { downloads, tab, clock } = setUp()
+    let away = 2
+    const whole = sourceOf()
+    const source: FileSource = {
+      head: whole.head,
+      async *read(range, signal) {
+        for await (const part of whole.read(range, signal)) {
+          if (range.start === 0) yield part
+          else if (away-- > 0) throw new AppError('transient', 'chunk.too-few', 'away', { data: { found: 7 } })
+          else yield part
+          if (range.start === 0) throw new AppError('transient', 'chunk.too-few', 'away', { data: { found: 8 } })
+        }
+      },
+    }
+    const { url, token } = downloads.add(source)
+    const states: DownloadState[] = []
+    const watched = downloads.watch(token, (state) => states.push(state))
+    const arriving = (await get(url, tab)).arrayBuffer()
+    for (let i = 0; i < 10; i++) await clock.advance(1600)
+    expect(new Uint8Array(await arriving)).toEqual(content)
+    await watched
+    const problems = states.flatMap((state) => (state.kind === 'running' && state.problem !== undefined ? [state.problem.data['found']] : []))
+    expect(problems).toEqual([8, 7, 7])
+    expect(states.at(-1)).toEqual({ kind: 'done', size: content.length })
   })
 
   it('go on, in parts, after the browser stopped one', async () => {

@@ -1,5 +1,5 @@
 import { toHex } from '../../core/base/bytes.ts'
-import { AppError, toPlainError } from '../../core/base/errors.ts'
+import { AppError, isAppError, toPlainError } from '../../core/base/errors.ts'
 import type { Clock, Random } from '../../core/ports/clock.ts'
 import type { Download, DownloadState } from '../contract.ts'
 import type { ByteRange } from './http.ts'
@@ -19,6 +19,9 @@ const REPORT_MS = 250
 
 /** A browser asks for a file it was sent to within moments; if not, its service worker is missing. In ms. */
 const BEGIN_MS = 30_000
+
+/** Hosts that are away are asked again after this, in ms, for as long as the reader has patience. */
+const AGAIN_MS = 5000
 
 type Listener = (state: DownloadState) => void
 
@@ -106,38 +109,55 @@ export class Downloads {
     this.closing.abort()
   }
 
-  /** The bytes in messages of their own (the source may share its buffers), with progress noted once the reader wants more. */
   private async *read(entry: Entry, range: ByteRange, signal: AbortSignal): AsyncIterable<Uint8Array> {
-    let at = range.start
+    const position = { at: range.start }
     let outcome: 'ended' | 'failed' | 'left' = 'left'
     try {
-      for await (const part of entry.source.read(range, signal)) {
-        for (let from = 0; from < part.length; from += PART) {
-          const bytes = part.slice(from, from + PART)
-          at += bytes.length
-          // From here on the bytes are the reader's, and empty to us.
-          yield bytes
-          this.note(entry, at)
-        }
-      }
+      while (position.at < range.end) yield* this.attempt(entry, range, position, signal)
       outcome = 'ended'
     } catch (error) {
       outcome = 'failed'
       this.fail(entry, error)
       throw error
     } finally {
-      if (outcome === 'ended' && at === entry.source.head.size) this.end(entry, { kind: 'done', size: at })
+      if (outcome === 'ended' && position.at === entry.source.head.size) this.end(entry, { kind: 'done', size: position.at })
       if (outcome === 'left') this.fail(entry, new AppError('aborted', 'aborted', 'the browser stopped the download'))
+    }
+  }
+
+  /**
+   * Bytes from `position` on, in messages of their own (the source may share its buffers), with progress noted once the reader wants more.
+   * Ends early, after a wait, when hosts are away: they come back.
+   */
+  private async *attempt(entry: Entry, range: ByteRange, position: { at: number }, signal: AbortSignal): AsyncIterable<Uint8Array> {
+    try {
+      for await (const part of entry.source.read({ start: position.at, end: range.end }, signal)) {
+        for (let from = 0; from < part.length; from += PART) {
+          const bytes = part.slice(from, from + PART)
+          position.at += bytes.length
+          // From here on the bytes are the reader's, and empty to us.
+          yield bytes
+          this.note(entry, position.at)
+        }
+      }
+      if (position.at < range.end) throw new AppError('corrupt', 'download.length', 'the file ended early')
+    } catch (error) {
+      if (!isAppError(error, 'transient') || signal.aborted) throw error
+      this.report(entry, { kind: 'running', done: position.at, size: entry.source.head.size, problem: toPlainError(error) })
+      await this.clock.sleep(AGAIN_MS, signal)
     }
   }
 
   private note(entry: Entry, done: number): void {
     const now = this.clock.now()
-    const quiet = entry.state.kind === 'running' && Math.abs(now - entry.reported) < REPORT_MS
-    entry.state = { kind: 'running', done, size: entry.source.head.size }
-    if (quiet) return
+    const same = entry.state.kind === 'running' && entry.state.problem === undefined
+    const state: DownloadState = { kind: 'running', done, size: entry.source.head.size }
+    if (same && Math.abs(now - entry.reported) < REPORT_MS) {
+      entry.state = state
+      return
+    }
     entry.reported = now
-    for (const listener of entry.listeners) listener(entry.state)
+    this.report(entry, state)
   }
 
   private fail(entry: Entry, error: unknown): void {
@@ -145,9 +165,13 @@ export class Downloads {
   }
 
   private end(entry: Entry, state: DownloadState): void {
+    this.report(entry, state)
+    entry.ended.resolve(undefined)
+  }
+
+  private report(entry: Entry, state: DownloadState): void {
     entry.state = state
     for (const listener of entry.listeners) listener(state)
-    entry.ended.resolve(undefined)
   }
 
   private async expectReader(entry: Entry): Promise<void> {

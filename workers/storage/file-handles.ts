@@ -6,6 +6,8 @@ export interface FileHandles {
   /** The file as it is now; `undefined` when there is no handle, no permission any more, or no file. */
   file(fileId: string): Promise<File | undefined>
   delete(fileId: string): Promise<void>
+  /** Ids of all files with a handle. */
+  ids(): Promise<readonly string[]>
 }
 
 /** Not in every browser, and not yet in TypeScript's library. */
@@ -32,6 +34,7 @@ export function idbFileHandles(database: ShoalDatabase): FileHandles {
     async delete(fileId) {
       await database.delete('handles', fileId).catch(rethrow)
     },
+    ids: () => database.getAllKeys('handles').catch(rethrow),
   }
 }
 

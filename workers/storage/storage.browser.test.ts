@@ -151,6 +151,7 @@ describe('file handles', () => {
     const handles = idbFileHandles(database)
     expect(await (await handles.file('a'))?.text()).toBe('hello')
     expect(await handles.file('b')).toBeUndefined()
+    expect(await handles.ids()).toEqual(['a'])
     await root.removeEntry(`${name}.txt`)
     expect(await handles.file('a')).toBeUndefined()
     await handles.delete('a')

@@ -1,0 +1,30 @@
+import { decode, encode, list, text, versioned } from '../core/formats/codec.ts'
+import type { Random } from '../core/ports/clock.ts'
+import type { MetaStore } from '../core/ports/meta-store.ts'
+
+// What belongs to this browser alone (docs/formats/vault-disk.md 2).
+
+const SEED = 'peer-seed'
+const RELAYS = 'relays'
+const MAX_RELAYS = 16
+const relayList = versioned(1, list(text(256), MAX_RELAYS))
+
+/** The seed of this browser's libp2p identity, 32 bytes; made at the first call. Errors as `MetaStore`. */
+export async function peerSeed(device: MetaStore, random: Random): Promise<Uint8Array> {
+  const known = await device.get(SEED)
+  if (known?.length === 32) return known
+  const seed = random.bytes(32)
+  await device.batch([{ put: SEED, value: seed }], { strict: true })
+  return seed
+}
+
+/** The relays that the person set, or `undefined` when these are those of the build. Errors as `MetaStore`; `invalid` `format.*`. */
+export async function savedRelays(device: MetaStore): Promise<readonly string[] | undefined> {
+  const value = await device.get(RELAYS)
+  return value === undefined ? undefined : decode(relayList, value)
+}
+
+/** Keeps the relays that the person set; none of them means those of the build. */
+export async function saveRelays(device: MetaStore, urls: readonly string[]): Promise<void> {
+  await device.batch([urls.length === 0 ? { del: RELAYS } : { put: RELAYS, value: encode(relayList, [...urls]) }], { strict: true })
+}

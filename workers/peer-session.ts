@@ -1,0 +1,174 @@
+import { isAppError } from '../core/base/errors.ts'
+import { createReader, createStorage, type FileReader, type LinkView, type ReaderDeps, type Storage } from '../core/flows/index.ts'
+import type { Clock } from '../core/ports/clock.ts'
+import type { Peer } from '../peer/peer.ts'
+import type { FileRow, FileToAdd, PeerInit, Snapshot } from './contract.ts'
+import { peerSeed, savedRelays, saveRelays } from './device.ts'
+import type { PeerRealm } from './peer-realm.ts'
+import type { BrowserStorage } from './storage/open.ts'
+
+/** A running peer, with or without a memory of its own. */
+export interface Session {
+  /** What of a snapshot this session knows. */
+  snapshot(): Pick<Snapshot, 'peers' | 'hosts' | 'relays' | 'files' | 'space' | 'local'>
+  openLink(seed: string): Promise<LinkView>
+  linkReader(seed: string): Promise<FileReader>
+  setRelays(urls: readonly string[]): Promise<void>
+  /** Looks after connections at once. */
+  poke(): void
+  /** Absent where nothing is kept. */
+  readonly files?: FileSession
+  stop(): Promise<void>
+}
+
+/** What is done with the files of the list. */
+export interface FileSession {
+  readonly storage: Storage
+  add(files: readonly FileToAdd[]): Promise<void>
+}
+
+type Changed = () => void
+/** Soon enough for a person, in ms. */
+const LOOK_MS = 500
+const NOTHING = { files: [], space: { files: 0, stored: 0, free: 0 }, local: { used: 0, quota: 0 } }
+
+/** A session that keeps nothing and has an identity of its own, for links only. */
+export async function startReader(realm: PeerRealm, init: PeerInit, changed: Changed): Promise<Session> {
+  const peer = await realm.connect({ seed: realm.random.bytes(32), relays: init.relays })
+  const { deps, close } = await readerDeps(realm, peer)
+  const reader = createReader(deps)
+  const watching = new AbortController()
+  const looking = lookNowAndThen(realm.clock, changed, watching.signal)
+  return {
+    ...linkParts(reader, peer),
+    snapshot: () => ({ ...NOTHING, ...networkPart(peer), hosts: reader.hosts() }),
+    async setRelays(urls) {
+      peer.setRelays(urls.length === 0 ? init.relays : urls)
+    },
+    async stop() {
+      watching.abort()
+      await looking
+      await reader.stop()
+      await close()
+    },
+  }
+}
+
+/** A session with the list of this browser. Only for the holder of the origin's lock. Errors of the stores; `transient` `storage.refused`. */
+export async function startStorage(realm: PeerRealm, init: PeerInit, changed: Changed): Promise<Session> {
+  const kept = await realm.openStorage()
+  const relays = (await savedRelays(kept.device)) ?? init.relays
+  const peer = await realm.connect({ seed: await peerSeed(kept.device, realm.random), relays })
+  const { deps, close } = await readerDeps(realm, peer)
+  const storage = await createStorage({ ...deps, meta: kept.list, shards: kept.shards, reopenFile: (id) => kept.handles.file(id) })
+  const watching = new AbortController()
+  const handles = new HandleKeeper(kept)
+  peer.network.watch(changed, watching.signal)
+  const watched = storage.watch(() => {
+    void handles.forget(() => storage.snapshot().files.filter(isUnfinished).map(({ id }) => id))
+    changed()
+  }, watching.signal)
+  return {
+    ...linkParts(storage, peer),
+    snapshot: () => ({ ...storage.snapshot(), ...networkPart(peer) }),
+    async setRelays(urls) {
+      peer.setRelays(urls.length === 0 ? init.relays : urls)
+      await saveRelays(kept.device, urls)
+    },
+    files: {
+      storage,
+      async add(files) {
+        const ids = await storage.add(files)
+        await handles.keep(files, ids)
+      },
+    },
+    async stop() {
+      watching.abort()
+      await watched
+      await storage.stop()
+      await close()
+      await kept.close()
+    },
+  }
+}
+
+function linkParts(from: Pick<Storage, 'openLink' | 'linkReader'>, peer: Peer): Pick<Session, 'openLink' | 'linkReader' | 'poke'> {
+  return {
+    openLink: (seed) => from.openLink(seed),
+    linkReader: (seed) => from.linkReader(seed),
+    poke: () => {
+      peer.poke()
+    },
+  }
+}
+
+function networkPart({ network }: Peer): Pick<Snapshot, 'peers' | 'relays'> {
+  const { peers, relays } = network.state()
+  return { peers: peers.length, relays }
+}
+
+async function readerDeps(realm: PeerRealm, peer: Peer): Promise<{ deps: ReaderDeps; close: () => Promise<void> }> {
+  const { clock, random, signatures, report } = realm
+  const coder = realm.openCoder()
+  const { network, records } = peer
+  const deps = { network, records, coder, clock, random, blake3: await realm.loadBlake3(), signatures, report }
+  return {
+    deps,
+    async close() {
+      coder.close()
+      await network.close()
+    },
+  }
+}
+
+/** A reader tells nobody when hosts come and go, so it is looked at. */
+async function lookNowAndThen(clock: Clock, changed: Changed, signal: AbortSignal): Promise<void> {
+  try {
+    while (!signal.aborted) {
+      changed()
+      await clock.sleep(LOOK_MS, signal)
+    }
+  } catch (error) {
+    if (!isAppError(error, 'aborted')) throw error
+  }
+}
+
+function isUnfinished({ status }: FileRow): boolean {
+  return status.kind === 'storing' || status.kind === 'waiting' || status.kind === 'failed'
+}
+
+/** Keeps the handles of files as long as these are being stored, and no longer. */
+class HandleKeeper {
+  private held: Promise<Set<string>>
+  private readonly kept: BrowserStorage
+
+  constructor(kept: BrowserStorage) {
+    this.kept = kept
+    this.held = kept.handles.ids().then((ids) => new Set(ids))
+    this.held.catch(() => undefined)
+  }
+
+  async keep(files: readonly FileToAdd[], ids: readonly string[]): Promise<void> {
+    const held = await this.held
+    for (const [i, { handle }] of files.entries()) {
+      const id = ids[i]
+      if (handle === undefined || id === undefined) continue
+      held.add(id)
+      await this.kept.handles.put(id, handle)
+    }
+  }
+
+  /** Deletes handles of files that are not `needed`. One that stays behind costs nothing and goes another time. */
+  async forget(needed: () => readonly string[]): Promise<void> {
+    try {
+      const held = await this.held
+      if (held.size === 0) return
+      const wanted = new Set(needed())
+      const done = [...held].filter((id) => !wanted.has(id))
+      for (const id of done) held.delete(id)
+      for (const id of done) await this.kept.handles.delete(id)
+    } catch (error) {
+      if (!isAppError(error)) throw error
+    }
+  }
+}
