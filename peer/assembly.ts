@@ -1,4 +1,4 @@
-import type { CircuitRelayService } from '@libp2p/circuit-relay-v2'
+import { circuitRelayTransport, type CircuitRelayService } from '@libp2p/circuit-relay-v2'
 import { identify, type Identify } from '@libp2p/identify'
 import type { Ed25519PrivateKey, Libp2p } from '@libp2p/interface'
 import type { KadDHT } from '@libp2p/kad-dht'
@@ -49,6 +49,23 @@ const PEER_STORE = { maxAddressAge: 6 * HOUR, maxPeerAge: 72 * HOUR }
 /** WebSockets as all of our peers use them. */
 export function shoalWebSockets(): Transports[number] {
   return webSockets({ bufferedAmountPollInterval: DRAIN_POLL_MS })
+}
+
+/**
+ * Dialling through relays, and reservations at those that the relay keeper connects to. The transport by itself would look for relays by
+ * random walks through the DHT for as long as it has fewer than it wants: with nobody to ask that blocks the event loop for good, and with
+ * somebody it dials the whole swarm.
+ */
+export function shoalCircuits(): Transports[number] {
+  const none = { walk: noWalk }
+  const factory = circuitRelayTransport()
+  return (components) =>
+    factory(new Proxy(components, { get: (target, name) => (name === 'randomWalk' ? none : (Reflect.get(target, name) as unknown)) }))
+}
+
+// eslint-disable-next-line require-yield -- a walk that meets nobody
+async function* noWalk(): AsyncGenerator<never> {
+  return
 }
 
 /** The services that every peer has; `mode` is its role in the DHT. */

@@ -1,14 +1,14 @@
-import { circuitRelayTransport } from '@libp2p/circuit-relay-v2'
 import { createLibp2p } from 'libp2p'
-import { nodeOptions, peerServices, shoalWebSockets, type PeerNode, type Transports } from './assembly.ts'
+import { nodeOptions, peerServices, shoalCircuits, shoalWebSockets, type PeerNode, type Transports } from './assembly.ts'
 import { privateKeyFromSeed } from './identity.ts'
+import { assemblePeer, type Peer, type PeerInit } from './peer.ts'
 
 /** Connections of a tab: memory and handshakes of a phone. */
 const MAX_CONNECTIONS = 100
 /** All that comes in comes through a few relays, which count as few IP addresses. */
 const INBOUND_PER_SECOND = 20
 
-export interface BrowserPeerInit {
+export interface BrowserPeerInit extends PeerInit {
   /** 32 bytes, the same at every start: relays and hosts know a peer by its key. */
   readonly seed: Uint8Array
   /** More ways to reach peers than WebSockets and relays. */
@@ -18,15 +18,17 @@ export interface BrowserPeerInit {
 }
 
 /** Starts libp2p as a tab runs it: asks the DHT, does not answer for it, and listens only through relays. Runs in a worker. */
-export async function startBrowserPeer(init: BrowserPeerInit): Promise<PeerNode> {
+export async function startBrowserPeer(init: BrowserPeerInit): Promise<Peer> {
+  const privateKey = await privateKeyFromSeed(init.seed)
   const options = nodeOptions({
-    privateKey: await privateKeyFromSeed(init.seed),
-    transports: [shoalWebSockets(), circuitRelayTransport(), ...(init.transports ?? [])],
+    privateKey,
+    transports: [shoalWebSockets(), shoalCircuits(), ...(init.transports ?? [])],
     // One entry per wanted relay, none of them named: a named one is never reserved again once it was lost.
     listen: Array.from({ length: init.reservations ?? 1 }, () => '/p2p-circuit'),
     maxConnections: MAX_CONNECTIONS,
     inboundPerSecond: INBOUND_PER_SECOND,
     inboundPending: INBOUND_PER_SECOND,
   })
-  return createLibp2p({ ...options, services: peerServices('client') })
+  const node: PeerNode = await createLibp2p({ ...options, services: peerServices('client') })
+  return assemblePeer(node, privateKey, init)
 }

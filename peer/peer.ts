@@ -1,0 +1,65 @@
+import type { Ed25519PrivateKey } from '@libp2p/interface'
+import type { Clock, Random } from '../core/ports/clock.ts'
+import type { Identity, Network, Records } from '../core/ports/network.ts'
+import type { PeerNode } from './assembly.ts'
+import { HostDirectory } from './host-directory.ts'
+import { identityOf } from './identity.ts'
+import type { Log } from './log.ts'
+import { Libp2pNetwork } from './network.ts'
+import { DhtRecords } from './records.ts'
+import { RelayKeeper } from './relay-keeper.ts'
+
+/** A running peer: the ports that core asks for, and what only its owner may do with it. */
+export interface Peer {
+  readonly network: Network
+  readonly records: Records
+  readonly identity: Identity
+  /** From now on uses these relays and no others. Throws `invalid` `relay.url` or `relay.too-many`. */
+  setRelays(urls: readonly string[]): void
+  /** Looks after the relays at once: call it when the browser comes online, or its tab is looked at again. */
+  poke(): void
+}
+
+export interface PeerInit {
+  /** Origins of the relays to keep to. */
+  readonly relays: readonly string[]
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+}
+
+/** Puts the parts around a started libp2p node together, and begins to keep its relays. */
+export function assemblePeer(node: PeerNode, privateKey: Ed25519PrivateKey, init: PeerInit): Peer {
+  const { clock, random, log } = init
+  const identity = identityOf(privateKey)
+  const self = identity.key
+  const directory = new HostDirectory({ node, self, clock, random, log })
+  const reached = new Set<string>()
+  const keeper = new RelayKeeper({
+    node,
+    clock,
+    random,
+    log,
+    onChange: () => {
+      // Whoever lost its relay may have lost its announcement there.
+      for (const { url, connected } of keeper.relays()) {
+        if (!connected) reached.delete(url)
+        else if (!reached.has(url)) {
+          reached.add(url)
+          directory.refresh()
+        }
+      }
+      network.changed()
+    },
+  })
+  const network = new Libp2pNetwork({ node, self, keeper, directory, log })
+  let addresses = ''
+  node.addEventListener('self:peer:update', () => {
+    const now = node.getMultiaddrs().join()
+    if (now === addresses) return
+    addresses = now
+    directory.refresh()
+  })
+  keeper.setRelays(init.relays)
+  return { network, records: new DhtRecords(node), identity, setRelays: (urls) => keeper.setRelays(urls), poke: () => keeper.poke() }
+}
