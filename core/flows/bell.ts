@@ -29,6 +29,11 @@ export class Bell {
   }
 }
 
+/** Whether `signal` has fired by now: asked anew after each wait. */
+export function isOver(signal: AbortSignal): boolean {
+  return signal.aborted
+}
+
 /** Resolves at the next ring of `bell`, or after `ms` milliseconds. Rejects `aborted` when `signal` fires first. */
 export async function ringOr(bell: Bell, ms: number, clock: Clock, signal: AbortSignal): Promise<void> {
   const over = new AbortController()

@@ -1,4 +1,5 @@
-import { asAppError } from '../base/errors.ts'
+import { asAppError, type AppError } from '../base/errors.ts'
+import type { Redundancy } from '../ports/coder.ts'
 import type { StorageDeps } from './deps.ts'
 import { Fetcher } from './fetch/reader.ts'
 import { Hosts } from './hosts/hosts.ts'
@@ -8,10 +9,11 @@ import { Journal } from './journal.ts'
 import { Publisher } from './link/publisher.ts'
 import { fetchDeps, LinkReader } from './link/reader.ts'
 import { HealthKeeper } from './list/health.ts'
+import type { FileEntry } from './list/entry.ts'
 import { Table } from './list/table.ts'
 import { Mutex } from './mutex.ts'
-import type { Storage } from './storage.ts'
 import { Alive } from './store/alive.ts'
+import type { Chunk } from './store/chunk.ts'
 import { Cutter } from './store/cutter.ts'
 import { Finisher, type FinisherDeps } from './store/finisher.ts'
 import { Intake, type IntakeDeps } from './store/intake.ts'
@@ -20,6 +22,16 @@ import { Outbox } from './store/outbox.ts'
 import { Packer } from './store/packer.ts'
 import { Releaser, type ReleaserDeps } from './store/releaser.ts'
 import { Shipper, type ShipperDeps } from './store/shipper.ts'
+
+/** Whom the parts tell what happened. */
+export interface Owner {
+  readonly redundancy: Redundancy
+  changed(): void
+  recorded(file: FileEntry): void
+  leased(chunk: Chunk): void
+  orphaned(): void
+  failed(file: FileEntry, error: AppError): void
+}
 
 /** What a `Storage` is made of. */
 export interface Parts {
@@ -39,7 +51,7 @@ export interface Parts {
 }
 
 /** Joins the parts of a storage to each other. */
-export function makeParts(deps: StorageDeps, storage: Storage): Parts {
+export function makeParts(deps: StorageDeps, storage: Owner): Parts {
   const { network, clock, blake3, coder, meta } = deps
   const { redundancy } = storage
   const journal = new Journal(meta)
@@ -52,8 +64,8 @@ export function makeParts(deps: StorageDeps, storage: Storage): Parts {
   const changed = (): void => { storage.changed() }
   const failed: ShipperDeps['failed'] = (file, error) => { storage.failed(file, error) }
   const recorded: IntakeDeps['recorded'] = (file) => { storage.recorded(file) }
-  const keysOf: FinisherDeps['keysOf'] = (file) => storage.keysOf(file)
-  const shipper = new Shipper({ hosts, search, outbox, journal, clock, changed, failed, leased: (chunk) => { storage.leased(chunk) } })
+  const keysOf: FinisherDeps['keysOf'] = (file) => table.keysOf(file.record.secret)
+  const shipper = new Shipper({ hosts, search, outbox, journal, clock, changed, failed, leased: (chunk) => { storage.leased(chunk) }, orphaned: () => { storage.orphaned() } })
   const alive = new Alive({ hosts, search, clock })
   const keeper = new Keeper({ journal, outbox, shipper, alive, blake3, references, now: () => clock.now(), recorded })
   const cutter = new Cutter({ coder, keeper, outbox, redundancy })

@@ -1,8 +1,7 @@
 import { toBase64Url, type Bytes } from '../base/bytes.ts'
 import { AppError, asAppError } from '../base/errors.ts'
-import type { DeviceKeys } from '../account/keys.ts'
 import type { Redundancy } from '../ports/coder.ts'
-import { Bell, ringOr } from './bell.ts'
+import { Bell, isOver } from './bell.ts'
 import type { StorageDeps } from './deps.ts'
 import { ownReader } from './fetch/files.ts'
 import type { FileReader } from './fetch/reader.ts'
@@ -11,7 +10,7 @@ import type { FileEntry } from './list/entry.ts'
 import { rowOf, type FileRow } from './list/status.ts'
 import type { FileToStore, SourceFile } from './list/table.ts'
 import type { LinkView } from './link/reader.ts'
-import type { Parts } from './parts.ts'
+import type { Owner, Parts } from './parts.ts'
 import { unfinishedChunks } from './store/resume.ts'
 import type { Chunk } from './store/chunk.ts'
 
@@ -30,7 +29,7 @@ export interface StorageSnapshot {
 }
 
 /** The list of files of this device: stores, fetches, shares and removes them. Made by `createStorage`. */
-export class Storage {
+export class Storage implements Owner {
   private readonly stopped = new AbortController()
   private readonly changes = new Bell()
   private local = { used: 0, quota: 0 }
@@ -39,7 +38,7 @@ export class Storage {
   private readonly deps: StorageDeps
   private readonly parts: Parts
 
-  constructor(deps: StorageDeps, makeParts: (storage: Storage) => Parts) {
+  constructor(deps: StorageDeps, makeParts: (owner: Owner) => Parts) {
     this.deps = deps
     this.parts = makeParts(this)
   }
@@ -161,13 +160,16 @@ export class Storage {
     const stop = this.until(signal)
     while (!stop.aborted) {
       try {
+        // Waited for from before the snapshot on, so that no change between two snapshots goes unseen.
+        const change = this.changes.wait(stop)
+        change.catch(() => undefined)
         await this.measure()
         listener(this.snapshot())
         await this.deps.clock.sleep(SNAPSHOT_MS, stop)
         const busy = this.parts.table.shown().some(({ record }) => record.status === 'storing')
-        await (busy ? ringOr(this.changes, TICK_MS, this.deps.clock, stop) : this.changes.wait(stop))
+        await (busy ? Promise.race([change, this.deps.clock.sleep(TICK_MS - SNAPSHOT_MS, stop)]) : change)
       } catch (error) {
-        if (!stop.aborted) throw error
+        if (!isOver(stop)) throw error
       }
     }
   }
@@ -187,10 +189,6 @@ export class Storage {
     this.changes.ring()
   }
 
-  keysOf(file: FileEntry): DeviceKeys | undefined {
-    return this.parts.table.keysOf(file.record.secret)
-  }
-
   /** A piece of the file, or its end, was recorded. */
   recorded(file: FileEntry): void {
     if (file.record.scanned) file.source = undefined
@@ -205,6 +203,11 @@ export class Storage {
       if (file.record.status === 'failed' && file.record.error === 'hosts.full') void this.guard(this.retry(file.id))
       this.finishWhenReady(file)
     }
+    this.orphaned()
+  }
+
+  /** There may be leases to be released. */
+  orphaned(): void {
     this.parts.releaser.wake()
   }
 

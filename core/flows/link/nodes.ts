@@ -69,7 +69,8 @@ export class NodeStore {
     await Promise.all(Array.from({ length: COPIES }, next))
     if (receipts.length === 0) throw new AppError('transient', 'hosts.none', 'no host took the index of the file', { cause: problem })
     await this.record(nodes, receipts.map(({ receipt }) => receipt))
-    for (const _ of nodes) this.holders.push(receipts.map(({ host }) => host))
+    const holders = receipts.map(({ host }) => host)
+    this.holders.push(...nodes.map(() => holders))
     this.waiting = []
   }
 

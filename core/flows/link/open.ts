@@ -48,7 +48,6 @@ interface Round {
 export async function openLink(seed: Bytes, deps: OpenDeps, signal: AbortSignal): Promise<ShareObject> {
   const keys = await linkKeys(seed)
   const started = deps.clock.now()
-  let denials = 0
   let named = false
   for (let first = true; ; first = false) {
     const round = await ask(keys, deps, signal)
@@ -59,15 +58,18 @@ export async function openLink(seed: Bytes, deps: OpenDeps, signal: AbortSignal)
       const share = await openNewest(newest.value, round.objects, keys, deps, signal)
       if (share !== undefined) return share
     }
-    denials = round.denials
     const late = Math.abs(deps.clock.now() - started) >= LOOKUP_MS
     // The first answer of an empty-handed DHT server is not the last word while hosts are still being found.
-    if (late || (!first && !named && denials > 0 && deps.hosts.connected().length > 0)) break
+    const denied = !named && round.denials > 0
+    if (late || (!first && denied && deps.hosts.connected().length > 0)) throw unheard(named, denied)
     await ringOr(deps.hosts.changed, AGAIN_MS, deps.clock, signal)
     await settle(deps, signal)
   }
-  if (!named && denials > 0) throw new AppError('absent', 'link.absent', 'nobody who answered has this link')
-  throw new AppError('transient', 'link.unreachable', named ? 'the hosts of this link cannot be reached' : 'nobody answered')
+}
+
+function unheard(named: boolean, denied: boolean): AppError {
+  if (denied) return new AppError('absent', 'link.absent', 'nobody who answered has this link')
+  return new AppError('transient', 'link.unreachable', named ? 'the hosts of this link cannot be reached' : 'nobody answered')
 }
 
 /** Waits until the first search for hosts came to an end, with or without any. */

@@ -1,7 +1,12 @@
 import type { AppError } from '../../base/errors.ts'
 import type { FileRecord } from '../../formats/list.ts'
 import { Meter } from '../meter.ts'
-import type { Chunk } from '../store/chunk.ts'
+
+/** A sealed chunk that has not all its receipts: how far it is (0 to 1), and bytes of each file in it. */
+export interface PendingChunk {
+  readonly progress: number
+  readonly users: ReadonlyMap<FileEntry, number>
+}
 
 /** A file of the list: its record, and what is known of it in memory only. */
 export class FileEntry {
@@ -17,7 +22,7 @@ export class FileEntry {
   /** Fires when it is cancelled, removed, or fails. Replaced on retry. */
   control = new AbortController()
   /** Sealed chunks that have not all their receipts yet. */
-  readonly pending = new Set<Chunk>()
+  readonly pending = new Set<PendingChunk>()
   readonly meter = new Meter()
 
   constructor(id: string, record: FileRecord) {

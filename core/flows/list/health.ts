@@ -75,10 +75,14 @@ export class HealthKeeper {
   }
 
   private async review(file: FileEntry): Promise<void> {
-    if (file.record.status !== 'stored') return
+    if (!isStored(file)) return
     const health = await healthOf(file, this.deps.journal)
-    if (file.record.status === 'stored') await this.deps.table.update(file, { health })
+    if (isStored(file)) await this.deps.table.update(file, { health })
   }
+}
+
+function isStored({ record }: FileEntry): boolean {
+  return record.status === 'stored'
 }
 
 /** What a published file withstands, from the list as it is now. */

@@ -1,7 +1,7 @@
 import { AppError, asAppError, isAppError } from '../../base/errors.ts'
 import type { DeviceKeys } from '../../account/keys.ts'
 import type { Clock } from '../../ports/clock.ts'
-import { Bell, ringOr } from '../bell.ts'
+import { Bell, isOver, ringOr } from '../bell.ts'
 import type { Hosts } from '../hosts/hosts.ts'
 import type { Publisher } from '../link/publisher.ts'
 import type { FileEntry } from '../list/entry.ts'
@@ -74,7 +74,7 @@ export class Finisher {
         this.add(file)
         return
       } catch (cause) {
-        if (signal.aborted) return
+        if (isOver(signal)) return
         const error = asAppError(cause, 'transient', 'link.publish')
         if (error.kind !== 'transient') {
           this.deps.failed(file, error)

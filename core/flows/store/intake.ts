@@ -58,14 +58,18 @@ export class Intake {
   }
 
   private async turn(signal: AbortSignal): Promise<void> {
-    if (this.queue.length === 0 && this.deps.packer.waiting) {
+    if (this.isIdle() && this.deps.packer.waiting) {
       await ringOr(this.bell, PACK_IDLE_MS, this.deps.clock, signal)
-      if (this.queue.length === 0) await this.deps.packer.flush(signal)
+      if (this.isIdle()) await this.deps.packer.flush(signal)
       return
     }
     const file = this.queue.shift()
     if (file === undefined) await this.bell.wait(signal)
     else await this.read(file, AbortSignal.any([signal, file.control.signal]), signal)
+  }
+
+  private isIdle(): boolean {
+    return this.queue.length === 0
   }
 
   private async read(file: FileEntry, stop: AbortSignal, signal: AbortSignal): Promise<void> {
@@ -81,10 +85,10 @@ export class Intake {
     const keys = this.deps.keysOf(file)
     if (source === undefined || record.scanned) return
     if (keys === undefined) throw new AppError('invalid', 'secret.unknown', 'the secret of this file is not on this device')
-    if (record.size <= INLINE_BYTES) return await this.inline(file, source)
-    if (record.size >= SMALL_BYTES) return await this.deps.cutter.cut(file, source, keys, stop)
-    const piece = await this.deps.coder.identify(source, keys, stop)
-    await this.deps.packer.add({ file, piece }, keys, signal)
+    if (source.size !== record.size) throw new AppError('transient', 'file.changed', 'the file has another size than when it was added')
+    if (record.size <= INLINE_BYTES) await this.inline(file, source)
+    else if (record.size >= SMALL_BYTES) await this.deps.cutter.cut(file, source, keys, stop)
+    else await this.deps.packer.add({ file, piece: await this.deps.coder.identify(source, keys, stop) }, keys, signal)
   }
 
   /** A tiny file stands in its own record. */

@@ -88,11 +88,17 @@ export class Keeper {
       const pieces = live.flatMap(({ frame }) => (frame === undefined ? [] : [{ sealed: name, frame }]))
       const all = live.map(({ member }) => member)
       const pending = this.deps.shipper.chunks.get(toHex(name))
-      if (pending !== undefined) return await this.record(all, pieces, pending, [])
+      if (pending !== undefined) {
+        await this.record(all, pieces, pending, [])
+        return
+      }
       const { record, changes } = await this.prepare(name, coded, first.member)
       const chunk = new Chunk(toHex(name), record)
       const wanted = record.rows.flatMap(({ state }, index) => (state === 'leased' ? [] : [index]))
-      if (wanted.length === 0) return await this.record(all, pieces, undefined, changes)
+      if (wanted.length === 0) {
+        await this.record(all, pieces, undefined, changes)
+        return
+      }
       await this.deps.outbox.keep(coded, chunk.rootNames, wanted)
       try {
         await this.record(all, pieces, chunk, [...changes, put(listKey.sealed(name), sealedRecord, record)])

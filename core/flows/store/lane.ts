@@ -5,7 +5,7 @@ import type { Clock } from '../../ports/clock.ts'
 import type { PeerKey } from '../../ports/network.ts'
 import type { ShardRoot } from '../../ports/shard-store.ts'
 import type { ShardClient } from '../../swarm/shard-client.ts'
-import { Bell, ringOr } from '../bell.ts'
+import { Bell, isOver, ringOr } from '../bell.ts'
 import type { Hosts } from '../hosts/hosts.ts'
 import type { ChunkRow } from './chunk.ts'
 import type { Outbox } from './outbox.ts'
@@ -50,6 +50,8 @@ export class Lane {
   readonly host: PeerKey
   private queue: ChunkRow[] = []
   private staged: Parcel[] = []
+  /** Sent in part when nobody wanted them any more: the host may have them all the same. */
+  private doubtful: Parcel[] = []
   private readonly bell = new Bell()
   private failures = 0
   private readonly deps: LaneDeps
@@ -82,25 +84,39 @@ export class Lane {
         await this.turn(signal)
         this.failures = 0
       } catch (error) {
-        if (signal.aborted) return
+        if (isOver(signal)) return
         await this.failed(asAppError(error, 'transient', 'host.failed'), signal)
       }
     }
   }
 
   private async turn(signal: AbortSignal): Promise<void> {
-    if (this.queue.length === 0 && this.staged.length === 0) {
+    if (this.queue.length === 0 && this.staged.length === 0 && this.doubtful.length === 0) {
       await this.bell.wait(signal)
       return
     }
     const client = await this.deps.hosts.client(this.host, signal)
+    await this.clearDoubt(client, signal)
     const parcels = this.take()
     if (parcels.length > 0) await this.send(client, parcels, signal)
-    else if (this.queue.length === 0 && this.staged.length < COMMITTED) {
+    else if (!this.hasRows() && this.staged.length < COMMITTED) {
       await ringOr(this.bell, IDLE_MS, this.deps.clock, signal)
-      if (this.queue.length > 0) return
+      if (this.hasRows()) return
     }
     if (this.staged.length >= COMMITTED || parcels.length === 0) await this.commit(client, signal)
+  }
+
+  /** What the host has after all gets its receipt like the rest, under which it is released. */
+  private async clearDoubt(client: ShardClient, signal: AbortSignal): Promise<void> {
+    const asked = [...this.doubtful]
+    if (asked.length === 0) return
+    const holdings = await client.has(asked.map((parcel) => fromHex(parcel.root)), { signal })
+    this.doubtful = this.doubtful.filter((parcel) => !asked.includes(parcel))
+    this.staged.push(...asked.filter((_, i) => holdings[i] === 'staged'))
+  }
+
+  private hasRows(): boolean {
+    return this.queue.length > 0
   }
 
   /** The next rows to send. No two chunks with the same shard share a receipt, so that releasing one never takes the other's. */
@@ -161,6 +177,7 @@ export class Lane {
       throwIfAborted(signal)
       if (!chunk.dropped.signal.aborted) throw error
       left.delete(parcel)
+      this.doubtful.push(parcel)
       return
     }
     this.deps.hosts.note(this.host, 'ok', shard.length, this.deps.clock.now() - started)
@@ -215,7 +232,10 @@ export class Lane {
   private async failed(error: AppError, signal: AbortSignal): Promise<void> {
     this.failures++
     const patient = error.kind === 'transient' || error.kind === 'absent'
-    if (patient && this.failures < ATTEMPTS) return await this.rest(new Bell(), RETRY_MS * 2 ** (this.failures - 1), signal)
+    if (patient && this.failures < ATTEMPTS) {
+      await this.rest(new Bell(), RETRY_MS * 2 ** (this.failures - 1), signal)
+      return
+    }
     this.deps.hosts.cool(this.host, error.kind === 'quota' ? 'full' : patient ? 'down' : 'refuses')
     if (error.kind === 'corrupt') this.deps.hosts.note(this.host, 'corrupt', 0, 0)
     if (await this.deps.evacuate(this.host, error)) {

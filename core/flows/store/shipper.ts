@@ -26,6 +26,8 @@ export interface ShipperDeps {
   readonly changed: () => void
   /** A chunk has all its receipts. */
   readonly leased: (chunk: Chunk) => void
+  /** There are leases to be released. */
+  readonly orphaned: () => void
   /** The store of this file cannot go on. */
   readonly failed: (file: FileEntry, error: AppError) => void
 }
@@ -85,7 +87,11 @@ export class Shipper {
     if (chunk.rows.some(({ host }) => host === undefined)) {
       await this.deps.search.settled(chunk.rows.length, signal)
       const group = this.choose(chunk)
-      if (group === undefined) return await this.deps.hosts.changed.wait(signal)
+      if (group === undefined) {
+        if (this.deps.hosts.allFull()) for (const file of chunk.users.keys()) this.deps.failed(file, noRoom())
+        await this.deps.hosts.changed.wait(signal)
+        return
+      }
       this.assign(chunk, group.hosts)
       chunk.group = group
       try {
@@ -172,6 +178,7 @@ export class Shipper {
     await this.save(chunks, changes)
     for (const { chunk, index } of kept) await this.deps.outbox.drop(chunk.rootNames[index] ?? '', chunk.shardSize)
     for (const chunk of chunks) if (chunk.leased) this.finished(chunk)
+    if (orphans.length > 0) this.deps.orphaned()
     this.deps.changed()
   }
 
@@ -245,6 +252,6 @@ function nameOf(chunk: Chunk): Bytes {
   return hostBytes(chunk.name)
 }
 
-function noRoom(cause: AppError): AppError {
-  return new AppError('quota', 'hosts.full', 'no host has room', { cause })
+function noRoom(cause?: AppError): AppError {
+  return new AppError('quota', 'hosts.full', 'no host has room', cause === undefined ? {} : { cause })
 }

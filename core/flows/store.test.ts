@@ -1,0 +1,173 @@
+import { afterEach, describe, expect, test } from 'vitest'
+import type { Bytes } from '../base/bytes.ts'
+import { SeededRandom } from '../testkit/seeded-random.ts'
+import { readAll, storageWorld, testFile, type StorageWorld } from '../testkit/storage-world.ts'
+
+const MIB = 1024 * 1024
+const worlds: StorageWorld[] = []
+
+async function world(): Promise<StorageWorld> {
+  const made = await storageWorld()
+  worlds.push(made)
+  return made
+}
+
+afterEach(() => {
+  for (const made of worlds.splice(0)) made.close()
+})
+
+const noise = (length: number, seed = 1): Bytes => new SeededRandom(seed).bytes(length)
+
+describe('hosts', () => {
+  test.each([
+    [1, { kind: 'stored' }],
+    [3, { kind: 'safe', survives: 1, hosts: 3 }],
+  ])('with %i hosts rows double up evenly, and the state says what that withstands', async (count, status) => {
+    const made = await world()
+    const hosts = await made.hosts(count)
+    const device = made.device()
+    await device.start()
+    const bytes = noise(1.5 * MIB)
+    const id = await device.store(testFile('a', bytes))
+    expect(device.row(id)?.status).toEqual(status)
+    if (count > 1) hosts[0]?.kill()
+    expect(await readAll(device.running.fileReader(id))).toEqual(bytes)
+  })
+
+  test('without hosts a file waits, and is stored by itself when one appears', async () => {
+    const made = await world()
+    const device = made.device()
+    await device.start()
+    const [id = ''] = await device.running.add([{ file: testFile('a', noise(5000)), path: 'a' }])
+    await made.until(() => device.shardDisk.shards.size === 16)
+    expect(device.row(id)?.status).toEqual({ kind: 'waiting' })
+    await made.hosts(1)
+    await device.reaches(id, 'stored')
+  })
+
+  test('a host that dies in the middle of a store is replaced, and the file survives the loss of as many others', async () => {
+    const made = await world()
+    const hosts = await made.hosts(17)
+    const device = made.device()
+    await device.start()
+    const bytes = noise(12 * MIB)
+    const [id = ''] = await device.running.add([{ file: testFile('a', bytes), path: 'a' }])
+    await made.until(() => hosts.some(({ shardDisk }) => shardDisk.shards.size > 0))
+    const victim = hosts.find(({ shardDisk }) => shardDisk.shards.size > 0)
+    victim?.kill()
+    await device.reaches(id, 'safe')
+    for (const host of hosts.filter((one) => one !== victim).slice(0, 5)) host.kill()
+    expect(await readAll(device.running.fileReader(id))).toEqual(bytes)
+  })
+
+  test('full hosts are passed over; when all are full the store says so, and goes on when one has room', async () => {
+    const made = await world()
+    const full = await made.hosts(3, { offered: 300_000 })
+    const device = made.device()
+    await device.start()
+    const bytes = noise(2 * MIB)
+    const [id = ''] = await device.running.add([{ file: testFile('a', bytes), path: 'a' }])
+    const failed = await device.reaches(id, 'failed')
+    expect(failed.status).toMatchObject({ error: { kind: 'quota', code: 'hosts.full' } })
+    await made.hosts(2)
+    await made.until(() => device.running.snapshot().hosts === 5)
+    await device.running.retry(id).catch(() => undefined)
+    await device.reaches(id, 'safe', 'stored')
+    for (const host of full) expect((await host.vault.usage()).used).toBeLessThanOrEqual(300_000)
+    expect(await readAll(device.running.fileReader(id))).toEqual(bytes)
+  })
+})
+
+describe('packs and known content', () => {
+  test('three hundred small files share packs, and each reads back', async () => {
+    const made = await world()
+    const hosts = await made.hosts(16)
+    const device = made.device()
+    await device.start()
+    const random = new SeededRandom(5)
+    const contents = Array.from({ length: 300 }, () => random.bytes(random.integer(1, 100 * 1024)))
+    const ids = await device.running.add(contents.map((bytes, i) => ({ file: testFile(`f${String(i)}`, bytes), path: `dir/f${String(i)}` })))
+    for (const id of ids) await device.reaches(id, 'safe')
+    for (let i = 0; i < ids.length; i += 7) expect(await readAll(device.running.fileReader(ids[i] ?? ''))).toEqual(contents[i])
+    // 15 MiB of files in packs of 4 MiB: a few shards per host, not one per file.
+    for (const host of hosts) expect(host.shardDisk.shards.size).toBeLessThan(10)
+  })
+
+  test('the same content again costs no room, and stays until the last file that has it is removed', async () => {
+    const made = await world()
+    const hosts = await made.hosts(16)
+    const device = made.device()
+    await device.start()
+    const bytes = noise(5 * MIB)
+    const first = await device.store(testFile('a', bytes))
+    const before = hosts.map(({ shardDisk }) => shardDisk.shards.size)
+    const second = await device.store(testFile('a', bytes))
+    expect(device.row(second)?.name).toBe('a (2)')
+    expect(hosts.map(({ shardDisk }) => shardDisk.shards.size)).toEqual(before)
+    await device.running.remove(first)
+    await made.until(() => device.running.snapshot().files.length === 1 && [...device.metaDisk.entries.keys()].filter((key) => key.startsWith('file/')).length === 1)
+    expect(await readAll(device.running.fileReader(second))).toEqual(bytes)
+    await device.running.remove(second)
+    await made.until(() => hosts.every(({ shardDisk }) => shardDisk.shards.size === 0), 'empty vaults')
+    await made.until(() => ![...device.metaDisk.entries.keys()].some((key) => /^(file|ref|sealed|use|piece|release|lease|node)\//.test(key)), 'an empty list')
+  })
+
+  test('content whose hosts lost a part of it is stored anew where it is missing', async () => {
+    const made = await world()
+    const hosts = await made.hosts(16)
+    const device = made.device()
+    await device.start()
+    const bytes = noise(1.2 * MIB)
+    await device.store(testFile('a', bytes))
+    for (const host of hosts.slice(0, 8)) host.kill()
+    await made.until(() => device.running.snapshot().hosts === 8)
+    const again = await device.store(testFile('b', bytes))
+    for (const host of hosts.slice(8, 9)) host.kill()
+    expect(await readAll(device.running.fileReader(again))).toEqual(bytes)
+  })
+})
+
+describe('cancelling and removing', () => {
+  test('a cancelled store leaves the list at once, and nothing on hosts', async () => {
+    const made = await world()
+    const hosts = await made.hosts(4)
+    const device = made.device()
+    await device.start()
+    const [id = ''] = await device.running.add([{ file: testFile('a', noise(24 * MIB)), path: 'a' }])
+    await made.until(() => hosts.some(({ shardDisk }) => shardDisk.shards.size > 2))
+    await device.running.cancel(id)
+    expect(device.row(id)).toBeUndefined()
+    await made.until(() => device.shardDisk.shards.size === 0, 'an empty outbox')
+    await made.until(() => hosts.every(({ shardDisk }) => shardDisk.shards.size === 0), 'empty vaults')
+    expect(device.reports).toEqual([])
+  })
+
+  test('what cannot be told to a host now is told when it is back', async () => {
+    const made = await world()
+    const hosts = await made.hosts(3)
+    const device = made.device()
+    await device.start()
+    const id = await device.store(testFile('a', noise(1.2 * MIB)))
+    hosts[0]?.kill()
+    await device.running.remove(id)
+    await made.until(() => hosts.slice(1).every(({ shardDisk }) => shardDisk.shards.size === 0))
+    expect(hosts[0]?.shardDisk.shards.size).toBeGreaterThan(0)
+    await hosts[0]?.restart()
+    await made.until(() => hosts.every(({ shardDisk }) => shardDisk.shards.size === 0), 'the last host to be told')
+  })
+
+  test('a full disk stops the store with a clear code, and a retry goes on where it stopped', async () => {
+    const made = await world()
+    await made.hosts(2)
+    const device = made.device({ quota: 5 * MIB })
+    await device.start()
+    const bytes = noise(7 * MIB)
+    const [id = ''] = await device.running.add([{ file: testFile('a', bytes), path: 'a' }])
+    const failed = await device.reaches(id, 'failed')
+    expect(failed.status).toMatchObject({ error: { kind: 'quota', code: 'storage.full' } })
+    device.shardDisk.quota = 100 * MIB
+    await device.running.retry(id)
+    await device.reaches(id, 'stored')
+    expect(await readAll(device.running.fileReader(id))).toEqual(bytes)
+  })
+})
