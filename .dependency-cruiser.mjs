@@ -65,7 +65,7 @@ export default {
     },
     ...coreFloors,
     room('core', NPM('@noble/[^/]+')),
-    room('peer', '^core/', LIBP2P, NPM('@noble/[^/]+', 'classic-level'), '^node:', '^[a-z_]+$'),
+    room('peer', '^core/', LIBP2P, NPM('@noble/[^/]+', 'classic-level'), '^[a-z_/]+$'),
     room('relay', '^peer/', '^core/', '^[a-z_/]+$'),
     room('daemon', '^peer/', '^core/', NPM('classic-level'), '^[a-z_/]+$'),
     room('workers', '^peer/', '^core/', NPM('comlink', 'idb', 'workbox-[^/]+')),
@@ -77,6 +77,16 @@ export default {
       severity: 'error',
       from: { path: '^workers/contract[^/]*\\.ts$', pathNot: TEST },
       to: { pathNot: ['^workers/contract[^/]*\\.ts$', '^core/base/', NPM('comlink')] },
+    },
+    {
+      name: 'page-is-thin',
+      comment: 'What the page itself loads of workers/ is thin: types aside, no storage, no peer, no flows.',
+      severity: 'error',
+      from: { path: '^workers/page\\.ts$' },
+      to: {
+        pathNot: ['^workers/(contract[^/]*|errors|trusted|[^/]+-worker)\\.ts$', '^core/base/', NPM('comlink')],
+        dependencyTypesNot: ['type-only'],
+      },
     },
     {
       name: 'only-peer-knows-libp2p',

@@ -9,7 +9,7 @@ export async function lint() {
   if (!(await buildKernels())) return 1
   const style = await runNode([tool('eslint/bin/eslint.js'), '--max-warnings', '0', '.'])
   const rooms = await runNode([
-    tool('dependency-cruiser/bin/dependency-cruise.mjs'),
+    tool('dependency-cruiser/bin/dependency-cruiser.mjs'),
     '--config',
     '.dependency-cruiser.mjs',
     ...ROOMS,
