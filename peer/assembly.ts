@@ -4,7 +4,6 @@ import type { Ed25519PrivateKey, Libp2p } from '@libp2p/interface'
 import type { KadDHT } from '@libp2p/kad-dht'
 import { noise } from '@libp2p/noise'
 import { ping, type Ping } from '@libp2p/ping'
-import { webSockets } from '@libp2p/websockets'
 import { yamux } from '@libp2p/yamux'
 import type { Datastore } from 'interface-datastore'
 import type { Libp2pOptions } from 'libp2p'
@@ -40,16 +39,9 @@ const MAX_PARALLEL_DIALS = 20
 const MONITOR = { pingInterval: 30_000, pingTimeout: { minTimeout: 20_000 }, abortConnectionOnPingFailure: false }
 /** What a paused reader must hold at most: less than the 4 MiB at which libp2p resets a stream. Without this yamux grows to 16 MiB. */
 const MAX_STREAM_WINDOW = 2 * 1024 * 1024
-/** The library looks every 500 ms whether a full WebSocket has drained, which costs most of the throughput. */
-const DRAIN_POLL_MS = 10
 const HOUR = 3_600_000
 /** Addresses must outlive the provider records that lead to them (2 h), and a host that is away for a night. */
 const PEER_STORE = { maxAddressAge: 6 * HOUR, maxPeerAge: 72 * HOUR }
-
-/** WebSockets as all of our peers use them. */
-export function shoalWebSockets(): Transports[number] {
-  return webSockets({ bufferedAmountPollInterval: DRAIN_POLL_MS })
-}
 
 /**
  * Dialling through relays, and reservations at those that the relay keeper connects to. The transport by itself would look for relays by

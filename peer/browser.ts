@@ -1,7 +1,8 @@
 import { createLibp2p } from 'libp2p'
-import { nodeOptions, peerServices, shoalCircuits, shoalWebSockets, type PeerNode, type Transports } from './assembly.ts'
+import { nodeOptions, peerServices, shoalCircuits, type PeerNode, type Transports } from './assembly.ts'
 import { privateKeyFromSeed } from './identity.ts'
 import { assemblePeer, type Peer, type PeerInit } from './peer.ts'
+import { shoalWebSockets } from './web-sockets.ts'
 
 /** Connections of a tab: memory and handshakes of a phone. */
 const MAX_CONNECTIONS = 100

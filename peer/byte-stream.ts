@@ -77,6 +77,8 @@ class Libp2pByteStream implements ByteStream {
 
   abort(reason: Error): void {
     this.failure ??= lost(reason)
+    this.arrived.length = 0
+    this.ended = false
     this.stream.abort(reason)
     this.wake()
   }

@@ -1,24 +1,28 @@
+import type { Ed25519PrivateKey } from '@libp2p/interface'
 import { peerIdFromPrivateKey } from '@libp2p/peer-id'
-import type { Datastore } from 'interface-datastore'
+import { Key, type Datastore } from 'interface-datastore'
 import { createLibp2p } from 'libp2p'
 import { AppError } from '../core/base/errors.ts'
-import { nodeOptions, peerServices, shoalCircuits, shoalWebSockets, type PeerNode, type Transports } from './assembly.ts'
+import { nodeOptions, peerServices, shoalCircuits, type PeerNode, type Transports } from './assembly.ts'
 import { privateKeyFromSeed } from './identity.ts'
 import { assemblePeer, type Peer, type PeerInit } from './peer.ts'
 import { RecordStore, sweepNowAndThen } from './record-store.ts'
 import { webSocketAddress } from './relay-info.ts'
+import { shoalWebSockets } from './web-sockets.ts'
 
 /** shard.md 6 serves 512 streams; visitors who only ask come on top. */
 const MAX_CONNECTIONS = 1000
 /** Behind a proxy or on one machine everybody has one IP address. */
 const INBOUND_PER_SECOND = 200
 const INBOUND_PENDING = 200
+/** Where the datastore keeps the port of the last start. */
+const PORT_KEY = new Key('/shoal/port')
 
 export interface HostPeerInit extends PeerInit {
   /** 32 bytes, the same at every start. */
   readonly seed: Uint8Array
   readonly datastore: Datastore
-  /** IP address and port of the WebSocket; port 0 = any free one. */
+  /** IP address and port of the WebSocket; port 0 = the one of the last start, where it is free, else any. */
   readonly listen: string
   readonly port: number
   /** More ways to reach peers than WebSockets and relays. */
@@ -37,25 +41,16 @@ export async function startHostPeer(init: HostPeerInit): Promise<HostPeer> {
   const privateKey = await privateKeyFromSeed(init.seed)
   const self = peerIdFromPrivateKey(privateKey).toString()
   const datastore = await RecordStore.open({ inner: init.datastore, clock: init.clock, self })
-  const options = nodeOptions({
-    privateKey,
-    transports: [shoalWebSockets(), shoalCircuits(), ...(init.transports ?? [])],
-    // One entry per wanted relay, none of them named: a named one is never reserved again once it was lost.
-    listen: [webSocketAddress(init.listen, init.port), ...init.relays.map(() => '/p2p-circuit')],
-    datastore,
-    maxConnections: MAX_CONNECTIONS,
-    inboundPerSecond: INBOUND_PER_SECOND,
-    inboundPending: INBOUND_PENDING,
-  })
-  const node: PeerNode = await createLibp2p({ ...options, start: false, services: peerServices('server') })
-  await startOn(node, init.port)
+  const node = await startNode(init, privateKey, datastore)
+  const port = listeningPort(node)
+  await datastore.put(PORT_KEY, Uint8Array.of(port >> 8, port & 255))
   const ending = new AbortController()
   void sweepNowAndThen(datastore, init, ending.signal)
   const peer = assemblePeer(node, privateKey, init)
   return {
     ...peer,
     node,
-    port: listeningPort(node),
+    port,
     close: async () => {
       ending.abort()
       await peer.network.close()
@@ -63,9 +58,34 @@ export async function startHostPeer(init: HostPeerInit): Promise<HostPeer> {
   }
 }
 
-async function startOn(node: PeerNode, port: number): Promise<void> {
+/** Links name hosts with their addresses, so a host comes back at the port it had. */
+async function startNode(init: HostPeerInit, privateKey: Ed25519PrivateKey, datastore: Datastore): Promise<PeerNode> {
+  const last = init.port === 0 && (await datastore.has(PORT_KEY)) ? await datastore.get(PORT_KEY) : undefined
+  if (last !== undefined) {
+    try {
+      return await startOn(init, privateKey, datastore, (last[0]! << 8) | last[1]!)
+    } catch {
+      init.log('info', 'the port of the last start is taken')
+    }
+  }
+  return startOn(init, privateKey, datastore, init.port)
+}
+
+async function startOn(init: HostPeerInit, privateKey: Ed25519PrivateKey, datastore: Datastore, port: number): Promise<PeerNode> {
+  const options = nodeOptions({
+    privateKey,
+    transports: [shoalWebSockets(), shoalCircuits(), ...(init.transports ?? [])],
+    // One entry per wanted relay, none of them named: a named one is never reserved again once it was lost.
+    listen: [webSocketAddress(init.listen, port), ...init.relays.map(() => '/p2p-circuit')],
+    datastore,
+    maxConnections: MAX_CONNECTIONS,
+    inboundPerSecond: INBOUND_PER_SECOND,
+    inboundPending: INBOUND_PENDING,
+  })
+  const node: PeerNode = await createLibp2p({ ...options, start: false, services: peerServices('server') })
   try {
     await node.start()
+    return node
   } catch (cause) {
     await node.stop()
     throw new AppError('invalid', 'port.used', `Port ${port} is in use by another program`, { cause })

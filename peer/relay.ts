@@ -4,12 +4,12 @@ import type { Datastore } from 'interface-datastore'
 import { createLibp2p } from 'libp2p'
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { AppError } from '../core/base/errors.ts'
 import type { Clock } from '../core/ports/clock.ts'
-import { nodeOptions, peerServices, shoalWebSockets, type RelayNode, type Transports } from './assembly.ts'
+import { nodeOptions, peerServices, type RelayNode } from './assembly.ts'
 import { privateKeyFromSeed } from './identity.ts'
 import type { Log } from './log.ts'
 import { RecordStore, sweepNowAndThen } from './record-store.ts'
+import { changed, shoalWebSockets, type UpgradingListener } from './web-sockets.ts'
 
 const DAY = 86_400_000
 /** Peers that may be reached through this relay. Each costs one idle connection, about 100 KiB. */
@@ -43,20 +43,15 @@ export interface RelayPeer {
   close(): Promise<void>
 }
 
-/** A listener of libp2p's WebSockets as far as we hand it sockets. Internal there: pinned version, tested. */
-interface UpgradingListener {
-  onUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void
-}
-
 /** Starts a relay: circuit relay v2 with limits, DHT server, no keys but its own. Its own WebSocket listens on a loopback port that nobody is told of. */
 export async function startRelayPeer(init: RelayPeerInit): Promise<RelayPeer> {
   const privateKey = await privateKeyFromSeed(init.seed)
   const peer = peerIdFromPrivateKey(privateKey)
   const datastore = await RecordStore.open({ inner: init.datastore, clock: init.clock, self: peer.toString() })
-  const { transport, listener } = catchListener(shoalWebSockets())
+  const listeners: UpgradingListener[] = []
   const options = nodeOptions({
     privateKey,
-    transports: [transport],
+    transports: [shoalWebSockets((listener) => listeners.push(listener))],
     listen: ['/ip4/127.0.0.1/tcp/0/ws'],
     announce: init.announce,
     datastore,
@@ -75,13 +70,15 @@ export async function startRelayPeer(init: RelayPeerInit): Promise<RelayPeer> {
     },
   })
   const node: RelayNode = await createLibp2p({ ...options, services: { ...peerServices('server'), relay } })
+  const [listener] = listeners
+  if (listener === undefined) throw changed()
   freeSlots(node)
   const ending = new AbortController()
   void sweepNowAndThen(datastore, init, ending.signal)
   return {
     node,
     peer: peer.toString(),
-    takeSocket: (request, socket, head) => listener().onUpgrade(request, socket, head),
+    takeSocket: (request, socket, head) => listener.onUpgrade(request, socket, head),
     close: async () => {
       ending.abort()
       for (const { signal } of node.services.relay.reservations.values()) signal.clear()
@@ -97,25 +94,4 @@ function freeSlots(node: RelayNode): void {
     reservations.get(peer)?.signal.clear()
     reservations.delete(peer)
   })
-}
-
-function catchListener(factory: Transports[number]): { transport: Transports[number]; listener: () => UpgradingListener } {
-  let caught: UpgradingListener | undefined
-  return {
-    transport: (components) => {
-      const transport = factory(components)
-      const create = transport.createListener.bind(transport)
-      transport.createListener = (options) => {
-        const listener = create(options)
-        if (!('onUpgrade' in listener)) throw new AppError('bug', 'websocket.internals', 'the WebSocket listener cannot take over sockets any more')
-        caught = listener as typeof listener & UpgradingListener
-        return listener
-      }
-      return transport
-    },
-    listener: () => {
-      if (caught === undefined) throw new AppError('bug', 'websocket.internals', 'no WebSocket listener')
-      return caught
-    },
-  }
 }
