@@ -2,17 +2,16 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { ensureBuilt } from './build.mjs'
-import { ensureInstalled } from './install.mjs'
-import { root, runMain, runNode, Stop } from './tools.mjs'
+import { runInstalled } from './install.mjs'
+import { root, runNode, Stop } from './tools.mjs'
 
-await runMain(async () => {
+await runInstalled(async () => {
   const [name = '', ...rest] = process.argv.slice(2)
   const folder = join(root, 'bench')
   const names = readdirSync(folder).filter((entry) => existsSync(join(folder, entry, 'main.ts')))
   if (!names.includes(name)) {
     throw new Stop(`Name a benchmark: npm run bench -- ${names.length === 0 ? 'NAME (there is none yet)' : names.join(' | ')}`)
   }
-  await ensureInstalled()
   await ensureBuilt()
   return runNode([join('bench', name, 'main.ts'), ...rest])
 })

@@ -2,8 +2,9 @@
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { runInstalled } from './install.mjs'
 import { buildKernels } from './kernels.mjs'
-import { cache, isMain, root, runMain, runNode, Stop, tool } from './tools.mjs'
+import { cache, isMain, root, runNode, Stop, tool } from './tools.mjs'
 
 /** What the page is built from. */
 const SOURCES = [
@@ -76,7 +77,7 @@ export async function ensureBuilt() {
 }
 
 if (isMain(import.meta.url)) {
-  await runMain(async () => {
+  await runInstalled(async () => {
     await build()
     return 0
   })

@@ -1,7 +1,7 @@
 // Installs the packages when they are missing or not those of the lock.
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { isMain, root, run, runMain, Stop } from './tools.mjs'
+import { root, run, runMain, Stop } from './tools.mjs'
 
 /** @typedef {Record<string, { version?: string, optional?: boolean, devOptional?: boolean, extraneous?: boolean }>} Packages */
 
@@ -44,9 +44,13 @@ export async function ensureInstalled() {
   if (code !== 0) throw new Stop('The packages could not be installed: npm has said why above.')
 }
 
-if (isMain(import.meta.url)) {
-  await runMain(async () => {
+/**
+ * Runs a program that needs the packages.
+ * @param {() => Promise<number>} main resolves with the exit code
+ */
+export function runInstalled(main) {
+  return runMain(async () => {
     await ensureInstalled()
-    return 0
+    return main()
   })
 }

@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync, readdirSync, writeFileSync, mkdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { runInstalled } from './install.mjs'
 import { cache, isMain, root, runNode, tool } from './tools.mjs'
 
 /** Flags of the compiler: no runtime and no garbage collection, since kernels work in a memory that the caller lays out. */
@@ -81,4 +82,4 @@ export async function buildKernels() {
   return true
 }
 
-if (isMain(import.meta.url)) process.exitCode = (await buildKernels()) ? 0 : 1
+if (isMain(import.meta.url)) await runInstalled(async () => ((await buildKernels()) ? 0 : 1))

@@ -1,6 +1,7 @@
 // `npm run lint`: ESLint, then the rules between rooms.
 import { buildKernels } from './kernels.mjs'
-import { isMain, runMain, runNode, tool } from './tools.mjs'
+import { runInstalled } from './install.mjs'
+import { isMain, runNode, tool } from './tools.mjs'
 
 const ROOMS = ['core', 'peer', 'relay', 'daemon', 'workers', 'web', 'start', 'e2e', 'bench']
 
@@ -17,4 +18,4 @@ export async function lint() {
   return style === 0 ? rooms : style
 }
 
-if (isMain(import.meta.url)) await runMain(lint)
+if (isMain(import.meta.url)) await runInstalled(lint)

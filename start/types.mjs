@@ -1,6 +1,7 @@
 // `npm run types`: every room against its own tsconfig, then the Svelte screens.
 import { buildKernels } from './kernels.mjs'
-import { isMain, runMain, runNode, tool } from './tools.mjs'
+import { runInstalled } from './install.mjs'
+import { isMain, runNode, tool } from './tools.mjs'
 
 /** @returns {Promise<number>} exit code */
 export async function checkTypes() {
@@ -17,4 +18,4 @@ export async function checkTypes() {
   return rooms === 0 ? web : rooms
 }
 
-if (isMain(import.meta.url)) await runMain(checkTypes)
+if (isMain(import.meta.url)) await runInstalled(checkTypes)
