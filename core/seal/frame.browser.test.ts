@@ -1,8 +1,9 @@
 import { expect, it } from 'vitest'
 import { fromHex } from '../base/bytes.ts'
 import { loadBlake3 } from '../merkle/blake3.ts'
+import { sealFrame } from '../testkit/seal-frame.ts'
 import { inflate } from './compress.ts'
-import { openFrame, sealFrame } from './frame.ts'
+import { openFrame } from './frame.ts'
 
 // The same bytes in a browser: its WebCrypto and its DEFLATE are other implementations than Node's. Hex: formats/vectors/frames.json.
 

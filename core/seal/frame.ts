@@ -51,34 +51,19 @@ export function buildFrame(body: FrameBody, length: number): Bytes {
 /** A sealed frame and what opens it. */
 export interface SealedFrame {
   readonly sealed: Bytes
-  /** AES-256-GCM key, 32 bytes, and the hash of the frame that it was derived with. */
+  /** AES-256-GCM key, 32 bytes. */
   readonly key: Bytes
-  readonly frameHash: Bytes
 }
 
-/** Seals a built frame under the key that `secret` (the seal key or an object key) gives for exactly these bytes. */
-export async function sealBuilt(frame: Bytes, secret: Bytes, blake3: Blake3): Promise<SealedFrame> {
-  const frameHash = blake3.hash(frame)
-  const key = await frameKey(secret, frameHash)
-  return { sealed: await sealSegments(frame, key), key, frameHash }
+/** Seals a built frame under the key that the seal key gives for exactly these bytes. */
+export async function sealBuilt(frame: Bytes, sealKey: Bytes, blake3: Blake3): Promise<SealedFrame> {
+  const key = await frameKey(sealKey, blake3.hash(frame))
+  return { sealed: await sealSegments(frame, key), key }
 }
 
-/** The key of the frame with that hash (docs/formats/chunk.md 3). */
+/** The key of the frame with that hash (docs/formats/chunk.md 3), or in an object with that tag (objects.md 1). */
 export function frameKey(secret: Bytes, frameHash: Bytes): Promise<Bytes> {
   return hkdf(secret, LABELS.frameKey, frameHash)
-}
-
-/** One frame: compressed when that pays, padded to `padTo` bytes or by Padmé, sealed. */
-export async function sealFrame(options: {
-  readonly plaintext: Bytes
-  readonly sealKey: Bytes
-  readonly padTo?: number
-  readonly blake3: Blake3
-}): Promise<SealedFrame & { readonly frameLength: number }> {
-  const body = await frameBody(options.plaintext)
-  const frameLength = options.padTo ?? paddedLength(body)
-  const sealed = await sealBuilt(buildFrame(body, frameLength), options.sealKey, options.blake3)
-  return { ...sealed, frameLength }
 }
 
 /**

@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { concat, toHex } from '../base/bytes.ts'
+import { concat, toHex, type Bytes } from '../base/bytes.ts'
 import { nobleBlake3 } from '../testkit/noble-blake3.ts'
-import { sealBuilt } from './frame.ts'
+import { buildFrame, frameBody, frameKey, paddedLength } from './frame.ts'
 import { childKey, openObject, sealObject } from './object.ts'
+import { sealSegments } from './segments.ts'
 import { encodeFrameHeader } from '../formats/frame.ts'
 
 const blake3 = nobleBlake3()
@@ -30,7 +31,7 @@ describe('a sealed object', () => {
     expect(toHex(first.bytes.subarray(0, 32))).not.toBe(toHex(second.bytes.subarray(0, 32)))
   })
 
-  it('notices a flipped bit anywhere, its frame hash included', async () => {
+  it('notices a flipped bit anywhere, its tag included', async () => {
     const { bytes } = await sealObject(new Uint8Array(20), key, blake3)
     for (let bit = 0; bit < bytes.length * 8; bit++) {
       const flipped = new Uint8Array(bytes)
@@ -48,14 +49,25 @@ describe('a sealed object', () => {
     await expect(openObject(bytes, key, blake3, { name: blake3.hash(name) })).rejects.toMatchObject(damaged)
   })
 
-  it('is refused when its frame has another hash than it says, although it opens', async () => {
+  it('shows nothing that a guess of its contents can be tested against without the object key', async () => {
+    const plaintext = Uint8Array.of(7, 3, 9, 1)
+    const body = await frameBody(plaintext)
+    const frame = buildFrame(body, paddedLength(body))
+    const { bytes } = await sealObject(plaintext, key, blake3)
+    const shown = toHex(bytes)
+    for (const guess of [blake3.hash(frame), blake3.hash(plaintext)]) expect(shown).not.toContain(toHex(guess))
+    const other = await sealObject(plaintext, new Uint8Array(32), blake3)
+    expect(toHex(other.bytes.subarray(0, 32))).not.toBe(toHex(bytes.subarray(0, 32)))
+  })
+
+  it('is refused when its frame has another tag than it says, although it opens', async () => {
     const frame = concat([encodeFrameHeader({ compression: 'none', size: 1, bodyLength: 1 }), Uint8Array.of(1)])
-    // Sealed under the key of a made-up hash: only who knows the object key can do that.
-    const lie = { hash: () => new Uint8Array(32).fill(1), keyed: blake3.keyed }
-    const { sealed, frameHash } = await sealBuilt(frame, key, lie)
-    await expect(openObject(concat([frameHash, sealed]), key, blake3)).rejects.toMatchObject(damaged)
-    const honest = await sealBuilt(frame, key, blake3)
-    expect(await openObject(concat([honest.frameHash, honest.sealed]), key, blake3)).toEqual(Uint8Array.of(1))
+    const sealedUnder = async (tag: Bytes): Promise<Bytes> => concat([tag, await sealSegments(frame, await frameKey(key, tag))])
+    // Sealed under the key of a made-up tag: only who knows the object key can do that.
+    for (const lie of [new Uint8Array(32).fill(1), blake3.hash(frame)]) {
+      await expect(openObject(await sealedUnder(lie), key, blake3)).rejects.toMatchObject(damaged)
+    }
+    expect(await openObject(await sealedUnder(blake3.keyed(key, frame)), key, blake3)).toEqual(Uint8Array.of(1))
   })
 
   it('is at most 64 KiB long, sealed or opened', async () => {

@@ -2,10 +2,11 @@ import { AppError, isAppError } from '../base/errors.ts'
 import { concat, equal, type Bytes } from '../base/bytes.ts'
 import type { Blake3 } from '../ports/blake3.ts'
 import { OBJECT_BYTES } from '../formats/tree-node.ts'
-import { frameKey, readFrame, sealFrame } from './frame.ts'
-import { openSegments } from './segments.ts'
+import { buildFrame, frameBody, frameKey, paddedLength, readFrame } from './frame.ts'
+import { openSegments, sealSegments } from './segments.ts'
 
-const HASH = 32
+/** Bytes of the tag before the sealed frame. */
+const TAG = 32
 
 /** A sealed object (docs/formats/objects.md 1): kept whole, found by its name. */
 export interface SealedObject {
@@ -16,8 +17,11 @@ export interface SealedObject {
 
 /** Seals a small structure. Throws `invalid` `object.large` when it would be over 64 KiB. */
 export async function sealObject(plaintext: Bytes, objectKey: Bytes, blake3: Blake3): Promise<SealedObject> {
-  const { sealed, frameHash } = await sealFrame({ plaintext, sealKey: objectKey, blake3 })
-  const bytes = concat([frameHash, sealed])
+  const body = await frameBody(plaintext)
+  const frame = buildFrame(body, paddedLength(body))
+  // Keyed, because it stands in the open: whoever keeps the object could test guesses of it against a bare hash.
+  const tag = blake3.keyed(objectKey, frame)
+  const bytes = concat([tag, await sealSegments(frame, await frameKey(objectKey, tag))])
   if (bytes.length > OBJECT_BYTES) {
     throw new AppError('invalid', 'object.large', 'an object is over 64 KiB', { data: { length: bytes.length } })
   }
@@ -34,14 +38,14 @@ export async function openObject(
   blake3: Blake3,
   options: { readonly name?: Uint8Array } = {},
 ): Promise<Bytes> {
-  if (bytes.length > OBJECT_BYTES || bytes.length <= HASH) throw damaged('no object has this length')
+  if (bytes.length > OBJECT_BYTES || bytes.length <= TAG) throw damaged('no object has this length')
   if (options.name !== undefined && !equal(blake3.hash(bytes), options.name)) throw damaged('not the object of this name')
-  const frameHash = bytes.slice(0, HASH)
-  const sealed = bytes.slice(HASH)
-  const key = await frameKey(objectKey, frameHash)
+  const tag = bytes.slice(0, TAG)
+  const sealed = bytes.slice(TAG)
+  const key = await frameKey(objectKey, tag)
   try {
     const frame = await openSegments({ bytes: sealed, first: 0, length: sealed.length }, key)
-    if (!equal(blake3.hash(frame), frameHash)) throw damaged('another frame than its hash says')
+    if (!equal(blake3.keyed(objectKey, frame), tag)) throw damaged('another frame than its tag says')
     return await readFrame(frame)
   } catch (cause) {
     if (!isAppError(cause, 'corrupt') && !isAppError(cause, 'invalid')) throw cause

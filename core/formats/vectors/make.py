@@ -115,8 +115,8 @@ def frame(body, size, padding, compression=0):
 SEGMENT = 256 * 1024
 
 
-def seal(ikm, plain_frame):
-    frame_hash = blake3(plain_frame)
+def seal(ikm, plain_frame, hash_key=None):
+    frame_hash = blake3(plain_frame, hash_key)
     key = hkdf(ikm, "shoal/1 frame key", frame_hash)
     parts = [plain_frame[i : i + SEGMENT] for i in range(0, len(plain_frame), SEGMENT)]
     sealed = b""
@@ -139,9 +139,10 @@ def frames():
     assert zlib.decompress(deflated, -15) == inflated
     frame_hash, key, sealed = seal(seal_key, frame(deflated, len(inflated), 2, 1))
     compressed = {"plaintext": inflated.hex(), "frameHash": frame_hash.hex(), "key": key.hex(), "sealed": sealed.hex()}
-    frame_hash, key, sealed = seal(fill(2, 32), frame(b"hello", 5, 1))
-    obj = frame_hash + sealed
-    thing = {"objectKey": fill(2, 32).hex(), "plaintext": b"hello".hex(), "object": obj.hex(), "name": blake3(obj).hex()}
+    object_key = fill(2, 32)
+    tag, _, sealed = seal(object_key, frame(b"hello", 5, 1), object_key)
+    obj = tag + sealed
+    thing = {"objectKey": object_key.hex(), "plaintext": b"hello".hex(), "object": obj.hex(), "name": blake3(obj).hex()}
     return {"sealKey": seal_key.hex(), "frames": cases, "compressed": compressed, "object": thing}
 
 
