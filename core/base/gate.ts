@@ -1,4 +1,4 @@
-import { AppError } from '../base/errors.ts'
+import { AppError } from './errors.ts'
 
 interface Waiter {
   readonly amount: number

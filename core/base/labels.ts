@@ -3,7 +3,7 @@
  * A label is never reused, never changed: a new meaning gets a new label.
  */
 export const LABELS = {
-  /** HKDF info: device secret → secret that names the file list's keys. */
+  /** HKDF info: device secret → the keys of docs/formats/keys.md. */
   sealKey: 'shoal/1 seal key',
   dedupKey: 'shoal/1 dedup key',
   cutKey: 'shoal/1 cut key',
