@@ -78,7 +78,7 @@ export class RelayKeeper {
       if (wanted.has(url)) continue
       relay.ending.abort()
       this.kept.delete(url)
-      if (relay.peer !== undefined) this.drop(relay.peer)
+      if (relay.peer !== undefined) void this.forget(relay.peer)
     }
     for (const url of wanted) {
       if (this.kept.has(url)) continue
@@ -124,7 +124,7 @@ export class RelayKeeper {
     const { node, fetchInfo = requestInfo } = this.init
     const info = await fetchInfo(relay.url, AbortSignal.any([signal, AbortSignal.timeout(INFO_WITHIN_MS)]))
     const peer = parsePeerId(info.peer)
-    if (relay.peer !== undefined && !relay.peer.equals(peer)) this.drop(relay.peer)
+    if (relay.peer !== undefined && !relay.peer.equals(peer)) void this.forget(relay.peer)
     relay.peer = peer
     const addresses = parseAddresses([originAddress(relay.url), ...info.addresses], peer)
     const options = { signal: AbortSignal.any([signal, AbortSignal.timeout(DIAL_WITHIN_MS)]) }
@@ -167,6 +167,12 @@ export class RelayKeeper {
   /** Breaks every connection to `peer`: stale ones pile up, and a dial would take one of them. */
   private drop(peer: PeerId): void {
     for (const connection of this.init.node.getConnections(peer)) connection.abort(new AppError('transient', 'relay.lost', 'the relay does not answer'))
+  }
+
+  /** Leaves a relay that nobody wants any more. libp2p tags peers to be dialled again, so it must not know this one. */
+  private async forget(peer: PeerId): Promise<void> {
+    await this.init.node.peerStore.delete(peer).catch((error: unknown) => this.init.log('warn', 'a relay could not be forgotten', {}, error))
+    this.drop(peer)
   }
 
   private note(relay: Kept, connected: boolean, problem?: string): void {

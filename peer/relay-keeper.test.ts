@@ -1,0 +1,118 @@
+import { MemoryDatastore } from 'datastore-core'
+import { afterEach, describe, expect, it } from 'vitest'
+import type { Random } from '../core/ports/clock.ts'
+import { nodeOptions, peerServices, type PeerNode } from './assembly.ts'
+import { peerIdOf, privateKeyFromSeed } from './identity.ts'
+import { originAddress, RELAY_INFO_VERSION } from './relay-info.ts'
+import { RelayKeeper } from './relay-keeper.ts'
+import { startBrowserPeer } from './browser.ts'
+import { startHostPeer } from './host.ts'
+import { createLibp2p } from 'libp2p'
+import { multiaddr } from '@multiformats/multiaddr'
+import { systemClock, systemRandom } from './system.ts'
+import { bareNode, log, startTestRelay, until, type TestRelay } from './test-world.ts'
+import { shoalWebSockets } from './web-sockets.ts'
+
+const eager: Random = { ...systemRandom, unit: () => 0 }
+
+describe('the relay keeper', () => {
+  const closing: (() => unknown)[] = []
+  afterEach(async () => {
+    for (const close of closing.splice(0).reverse()) await close()
+  })
+
+  async function keeperOf(node: PeerNode, relay: TestRelay, failures: readonly unknown[] = []): Promise<{ keeper: RelayKeeper; asked: () => number }> {
+    let asked = 0
+    const keeper = new RelayKeeper({
+      node,
+      clock: systemClock,
+      random: eager,
+      log,
+      onChange: () => undefined,
+      fetchInfo: async (origin) => {
+        const failure = failures[asked++]
+        if (failure !== undefined) await rejected(failure)
+        return { peer: relay.peer.peer, addresses: [originAddress(origin)], stun: [], version: RELAY_INFO_VERSION }
+      },
+    })
+    closing.push(() => node.stop(), () => keeper.close())
+    keeper.setRelays([relay.url])
+    return Promise.resolve({ keeper, asked: () => asked })
+  }
+
+  it('goes on after rejections that are not errors, as browsers have them', async () => {
+    const relay = await startTestRelay()
+    closing.push(() => relay.stop())
+    const { keeper, asked } = await keeperOf(await bareNode(), relay, [new Event('error'), 'nothing'])
+    await until(() => keeper.relays()[0]?.connected === true)
+    expect(asked()).toBe(3)
+  })
+
+  it('is back within 10 s of the return of a relay, with a new reservation, for a browser and a host', { timeout: 25_000 }, async () => {
+    const seed = systemRandom.bytes(32)
+    const first = await startTestRelay(0, seed)
+    const init = { relays: [first.url], clock: systemClock, random: systemRandom, log }
+    const browser = await startBrowserPeer({ ...init, seed: systemRandom.bytes(32) })
+    const host = await startHostPeer({ ...init, seed: systemRandom.bytes(32), datastore: new MemoryDatastore(), listen: '127.0.0.1', port: 0 })
+    closing.push(() => browser.network.close(), () => host.close())
+    const connected = () => [browser, host].every(({ network }) => network.state().relays[0]?.connected === true)
+    const reserved = (relay: TestRelay) =>
+      [browser, host].every(({ identity }) => relay.peer.node.services.relay.reservations.has(peerIdOf(identity.key)))
+    await until(() => connected() && reserved(first))
+    await first.stop()
+    await until(() => !connected())
+    await until(() => browser.network.state().relays[0]?.problem === 'relay.unreachable')
+    const second = await startTestRelay(first.port, seed)
+    closing.push(() => second.stop())
+    const limit = AbortSignal.timeout(10_000)
+    await until(() => (connected() && reserved(second)) || limit.aborted)
+    expect(limit.aborted).toBe(false)
+  })
+
+  it('follows a relay that came back with another key, and one that a person took away', async () => {
+    const first = await startTestRelay()
+    const browser = await startBrowserPeer({ relays: [first.url], clock: systemClock, random: systemRandom, log, seed: systemRandom.bytes(32) })
+    closing.push(() => browser.network.close())
+    const state = () => browser.network.state().relays
+    await until(() => state()[0]?.connected === true)
+    await first.stop()
+    const second = await startTestRelay(first.port)
+    closing.push(() => second.stop())
+    await until(() => state()[0]?.connected === true && second.peer.node.getConnections().length > 0)
+    browser.setRelays([])
+    expect(state()).toEqual([])
+    await until(() => second.peer.node.getConnections().length === 0)
+    expect(() => browser.setRelays(['ftp://relay.example'])).toThrow(expect.objectContaining({ code: 'relay.url' }) as Error)
+  })
+
+  it('tries at once when it is poked', async () => {
+    const relay = await startTestRelay()
+    closing.push(() => relay.stop())
+    const { keeper, asked } = await keeperOf(await bareNode(), relay, Array<string>(6).fill('not yet'))
+    const poking = setInterval(() => keeper.poke(), 20)
+    closing.push(() => clearInterval(poking))
+    await until(() => keeper.relays()[0]?.connected === true)
+    expect(asked()).toBe(7)
+  })
+
+  it('twenty peers from one address reach a relay at the same time', async () => {
+    const relay = await startTestRelay()
+    closing.push(() => relay.stop())
+    const address = multiaddr(`${originAddress(relay.url)}/p2p/${relay.peer.peer}`)
+    const nodes = await Promise.all(Array.from({ length: 20 }, visitor))
+    for (const node of nodes) closing.push(() => node.stop())
+    const outcomes = await Promise.allSettled(nodes.map((node) => node.dial(address)))
+    expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(20)
+  })
+})
+
+function rejected(reason: unknown): Promise<never> {
+  // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- what browsers reject with is no error
+  return Promise.reject(reason)
+}
+
+async function visitor(): Promise<PeerNode> {
+  const privateKey = await privateKeyFromSeed(systemRandom.bytes(32))
+  const options = nodeOptions({ privateKey, transports: [shoalWebSockets()], listen: [], maxConnections: 10, inboundPerSecond: 5, inboundPending: 5 })
+  return createLibp2p({ ...options, services: peerServices('client') })
+}

@@ -1,0 +1,111 @@
+import { MemoryDatastore } from 'datastore-core'
+import { createLibp2p } from 'libp2p'
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { nodeOptions, peerServices, shoalCircuits, type PeerNode } from './assembly.ts'
+import { startBrowserPeer } from './browser.ts'
+import { startHostPeer, type HostPeer } from './host.ts'
+import { privateKeyFromSeed } from './identity.ts'
+import type { Log } from './log.ts'
+import type { Peer } from './peer.ts'
+import { RELAY_INFO_VERSION, webSocketAddress } from './relay-info.ts'
+import { startRelayPeer, type RelayPeer } from './relay.ts'
+import { systemClock, systemRandom } from './system.ts'
+import { shoalWebSockets } from './web-sockets.ts'
+import type { Datastore } from 'interface-datastore'
+
+export const log: Log = () => undefined
+
+/** A relay behind an HTTP server of its own, as relay/ runs it, without its files. */
+export interface TestRelay {
+  readonly url: string
+  readonly port: number
+  readonly peer: RelayPeer
+  stop(): Promise<void>
+}
+
+export interface World {
+  readonly relay: TestRelay
+  readonly signal: AbortSignal
+  host(datastore?: Datastore, seed?: Uint8Array): Promise<HostPeer>
+  client(relays?: readonly string[]): Promise<Peer>
+  close(): Promise<void>
+}
+
+export async function startTestRelay(port = 0, seed = systemRandom.bytes(32), datastore: Datastore = new MemoryDatastore()): Promise<TestRelay> {
+  const parts: { peer?: RelayPeer } = {}
+  const server = createServer((_request, response) => {
+    const { port: own } = server.address() as AddressInfo
+    response.end(JSON.stringify({ peer: parts.peer?.peer, addresses: [webSocketAddress('127.0.0.1', own)], stun: [], version: RELAY_INFO_VERSION }))
+  })
+  server.on('upgrade', (request, socket, head: Buffer) => parts.peer?.takeSocket(request, socket, head))
+  await listen(server, port)
+  const { port: own } = server.address() as AddressInfo
+  const peer = await startRelayPeer({ seed, datastore, clock: systemClock, log, announce: [webSocketAddress('127.0.0.1', own)] })
+  parts.peer = peer
+  return {
+    url: `http://127.0.0.1:${own}`,
+    port: own,
+    peer,
+    stop: async () => {
+      const closed = new Promise((resolve) => server.close(resolve))
+      await peer.close()
+      server.closeAllConnections()
+      await closed
+    },
+  }
+}
+
+function listen(server: Server, port: number): Promise<void> {
+  return new Promise((resolve) => server.listen(port, '127.0.0.1', resolve))
+}
+
+export async function makeWorld(): Promise<World> {
+  const ending = new AbortController()
+  const relay = await startTestRelay()
+  const closing: (() => Promise<void>)[] = []
+  const common = { relays: [relay.url], clock: systemClock, random: systemRandom, log }
+  return {
+    relay,
+    signal: ending.signal,
+    host: async (datastore = new MemoryDatastore(), seed = systemRandom.bytes(32)) => {
+      const host = await startHostPeer({ ...common, seed, datastore, listen: '127.0.0.1', port: 0 })
+      closing.push(() => host.close())
+      return host
+    },
+    client: async (relays = [relay.url]) => {
+      const client = await startBrowserPeer({ ...common, relays, seed: systemRandom.bytes(32) })
+      closing.push(() => client.network.close())
+      return client
+    },
+    close: async () => {
+      ending.abort()
+      await Promise.all(closing.map((close) => close()))
+      await relay.stop()
+    },
+  }
+}
+
+export async function collect<T>(source: AsyncIterable<T>): Promise<T[]> {
+  const all: T[] = []
+  for await (const item of source) all.push(item)
+  return all
+}
+
+/** libp2p alone, as a browser has it. */
+export async function bareNode(): Promise<PeerNode> {
+  const options = nodeOptions({
+    privateKey: await privateKeyFromSeed(systemRandom.bytes(32)),
+    transports: [shoalWebSockets(), shoalCircuits()],
+    listen: ['/p2p-circuit'],
+    maxConnections: 50,
+    inboundPerSecond: 20,
+    inboundPending: 20,
+  })
+  return createLibp2p({ ...options, services: peerServices('client') })
+}
+
+/** Resolves once `condition` holds; the test's own time limit ends the wait. */
+export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await condition())) await systemClock.sleep(20)
+}
