@@ -72,6 +72,11 @@ export class Channel {
     if (end.error !== undefined) throw end.error
   }
 
+  /** Resolves as soon as it is clear that the stream ends, before the goodbyes: with the error that `run` will reject with, if any. */
+  get ended(): Promise<AppError | undefined> {
+    return this.ending.then(({ error }) => error)
+  }
+
   /** Queues a frame; resolves once it left, or the stream ended. */
   send(message: Message): Promise<void> {
     return this.outbox.send(message)
@@ -129,15 +134,18 @@ export class Channel {
   }
 
   private async handle(message: Message, receive: Receive): Promise<void> {
-    if (message.type === 'credit') { this.outbox.grant(message.bytes); return; }
-    if (message.type === 'error' && message.id === 0) {
-      this.finish({ error: fromWire(message, this.remote), tell: false, lost: false }); return;
+    if (message.type === 'credit') this.outbox.grant(message.bytes)
+    else if (message.type === 'error' && message.id === 0) {
+      this.finish({ error: fromWire(message, this.remote), tell: false, lost: false })
+    } else {
+      if (message.type === 'data') this.spend(message.bytes.length)
+      await receive(message)
     }
-    if (message.type === 'data') {
-      this.granted -= message.bytes.length
-      if (this.granted < 0) throw new AppError('invalid', 'credit.overrun', 'more data than was granted')
-    }
-    await receive(message)
+  }
+
+  private spend(bytes: number): void {
+    this.granted -= bytes
+    if (this.granted < 0) throw new AppError('invalid', 'credit.overrun', 'more data than was granted')
   }
 
   /** Reads on without looking, so that a peer that is still writing gets to our last frame. */

@@ -38,37 +38,33 @@ export async function openShardClient(stream: ByteStream, options: ShardClientOp
   let greet: ((hello: MessageOf<'hello'>) => void) | undefined
   const greeting = new Promise<MessageOf<'hello'>>((resolve) => (greet = resolve))
   const receive = (message: ChannelMessage) => {
-    if (greet === undefined) { requests.receive(message); return; }
-    if (message.type !== 'hello') throw new AppError('invalid', 'frame.unexpected', `${message.type} before HELLO`)
-    greet(message)
-    greet = undefined
+    if (greet === undefined) requests.receive(message)
+    else if (message.type !== 'hello') throw new AppError('invalid', 'frame.unexpected', `${message.type} before HELLO`)
+    else {
+      greet(message)
+      greet = undefined
+    }
   }
-  const closed = follow(channel, requests, receive)
+  const closed = follow(channel, requests)
+  const running = channel.run(receive).catch(() => undefined)
   try {
     const hello = await patiently(greeting, closed, options)
     const advert = openAdvert(hello.advert, Math.floor(options.clock.now() / 1000), options.signatures.verify)
     if (!equal(advert.host, fromHex(options.hostKey))) throw new AppError('denied', 'advert.forged', 'the advert of another host')
     await channel.send({ type: 'hi', proof: await prove(hello.nonce, options) })
     throwIfAborted(options.signal)
-    return new StreamClient(channel, requests, closed, advert, options)
+    return new StreamClient(channel, requests, { closed, running }, advert, options)
   } catch (error) {
     channel.stop(asAppError(error))
     throw error
   }
 }
 
-/** Runs the channel to its end. Resolves to the reason, `undefined` after a `close` of our own. */
-async function follow(channel: Channel, requests: Requests, receive: (message: ChannelMessage) => void): Promise<AppError | undefined> {
-  const running = channel.run(receive)
-  try {
-    await running
-    requests.stop(new AppError('transient', 'stream.ended', 'the stream was ended'))
-    return undefined
-  } catch (thrown) {
-    const error = asAppError(thrown)
-    requests.stop(error)
-    return error
-  }
+/** Ends the requests with their stream. Resolves to the reason, `undefined` when one of both sides closed it. */
+async function follow(channel: Channel, requests: Requests): Promise<AppError | undefined> {
+  const error = await channel.ended
+  requests.stop(error ?? new AppError('transient', 'stream.ended', 'the stream was closed'))
+  return error
 }
 
 /** The host's greeting, unless the stream ends, `signal` fires or 20 s pass first. */
@@ -96,19 +92,28 @@ async function prove(nonce: Bytes, options: ShardClientOptions): Promise<{ key: 
   return { key, signature }
 }
 
+interface Life {
+  /** Resolves as soon as the stream is known to end, and why. */
+  readonly closed: Promise<AppError | undefined>
+  /** Resolves once it has ended. */
+  readonly running: Promise<void>
+}
+
 class StreamClient implements ShardClient {
   readonly host: PeerKey
   readonly advert: HostAdvert
   readonly closed: Promise<AppError | undefined>
   private readonly channel: Channel
   private readonly requests: Requests
+  private readonly running: Promise<void>
   private readonly options: ShardClientOptions
 
-  constructor(channel: Channel, requests: Requests, closed: Promise<AppError | undefined>, advert: HostAdvert, options: ShardClientOptions) {
+  constructor(channel: Channel, requests: Requests, life: Life, advert: HostAdvert, options: ShardClientOptions) {
     this.host = options.hostKey
     this.channel = channel
     this.requests = requests
-    this.closed = closed
+    this.closed = life.closed
+    this.running = life.running
     this.advert = advert
     this.options = options
   }
@@ -182,7 +187,7 @@ class StreamClient implements ShardClient {
 
   async close(): Promise<void> {
     this.channel.close()
-    await this.closed
+    await this.running
   }
 
   private accept(bytes: Bytes, shards: readonly ReceiptShard[]): SignedReceipt {

@@ -50,26 +50,33 @@ export async function answer(request: Request, tenant: TenantName | undefined, j
   if (request.type === 'get') return job.inTurn(() => get(request, job, host))
   if (request.type === 'getObject') return job.inTurn(() => getObject(request, job, host))
   if (tenant === undefined) throw new AppError('denied', 'tenant.required', 'only a tenant may ask this')
+  job.reply(await tenantAnswer(request, tenant, job, host))
+}
+
+type TenantRequest = Exclude<Request, MessageOf<'get' | 'getObject'>>
+
+/** The one frame that answers a tenant. */
+async function tenantAnswer(request: TenantRequest, tenant: TenantName, job: Job, host: HostParts): Promise<Message> {
   const { id } = request
   switch (request.type) {
     case 'offer':
-      { job.reply({ type: 'verdicts', id, verdicts: await offer(request, tenant, host) }); return; }
+      return { type: 'verdicts', id, verdicts: await offer(request, tenant, host) }
     case 'has':
-      { job.reply({ type: 'verdicts', id, verdicts: await has(request, tenant, host) }); return; }
+      return { type: 'verdicts', id, verdicts: await has(request, tenant, host) }
+    case 'commit':
+      return { type: 'receipt', id, receipt: await commit(request, tenant, host) }
+    case 'renew':
+      return { type: 'receipt', id, receipt: await renew(request, tenant, host) }
     case 'put':
       await put(request, tenant, job, host)
-      { job.reply({ type: 'ack', id }); return; }
+      break
     case 'putObject':
       await putObject(request, tenant, job, host)
-      { job.reply({ type: 'ack', id }); return; }
+      break
     case 'release':
       await host.vault.release(tenant, request.lease, request.roots.map(toHex))
-      { job.reply({ type: 'ack', id }); return; }
-    case 'commit':
-      { job.reply({ type: 'receipt', id, receipt: await commit(request, tenant, host) }); return; }
-    case 'renew':
-      { job.reply({ type: 'receipt', id, receipt: await renew(request, tenant, host) }); return; }
   }
+  return { type: 'ack', id }
 }
 
 async function get(request: MessageOf<'get'>, job: Job, { vault, blake3 }: HostParts): Promise<void> {

@@ -65,26 +65,30 @@ export class Session {
   /** Serves until the stream ends. Rejects as `Channel.run`. */
   async run(): Promise<void> {
     const running = this.channel.run((message) => this.receive(message))
+    // It is awaited below, maybe after it rejected.
+    running.catch(() => undefined)
     const watching = this.watch()
     try {
       this.send({ type: 'hello', nonce: this.nonce, advert: await this.parts.advert() })
     } catch (error) {
       this.channel.stop(asAppError(error))
     }
-    try {
-      await running
-    } finally {
-      this.ended.abort()
-      for (const id of [...this.open.keys()]) this.forget(id)
-      await watching
-    }
+    await this.channel.ended
+    this.ended.abort()
+    for (const id of [...this.open.keys()]) this.forget(id)
+    await watching
+    await running
   }
 
   private async receive(message: ChannelMessage): Promise<void> {
-    if (!this.greeted) { this.greet(message); return; }
-    if (message.type === 'data') { this.data(message); return; }
-    if (message.type === 'cancel') { this.forget(message.id); return; }
-    if (!isRequest(message)) throw new AppError('invalid', 'frame.unexpected', `${message.type} is not a request`)
+    if (!this.greeted) this.greet(message)
+    else if (message.type === 'data') this.data(message)
+    else if (message.type === 'cancel') this.forget(message.id)
+    else if (isRequest(message)) await this.request(message)
+    else throw new AppError('invalid', 'frame.unexpected', `${message.type} is not a request`)
+  }
+
+  private async request(message: Request): Promise<void> {
     if (this.open.has(message.id)) throw new AppError('invalid', 'request.reused', 'the id of an open request')
     // An answer that is just leaving is over for the client, and still open here: at most as many as are read ahead.
     if (this.open.size >= MAX_OPEN + READS_AHEAD) return this.refuse(message, 'request.too-many')

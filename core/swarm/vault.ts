@@ -112,8 +112,11 @@ export class Vault {
   /** Keeps a shard, staged for `tenant`. Its bytes were hashed; room was reserved. Bytes are flushed before the index names them. */
   put(tenant: TenantName, root: ShardRoot, bytes: Bytes): Promise<void> {
     return this.locks.hold([root], async () => {
-      await this.write(root, bytes)
       const hold = await readHold(this.options.meta, root, tenant)
+      if (hold !== undefined && (await this.isOnDisk(root, hold.size))) {
+        this.options.report(new AppError('transient', 'shard.sent-twice', 'a client sent a shard that it has here', { data: { root } }))
+      }
+      await this.write(root, bytes)
       if (hold !== undefined && hold.leases.length > 0) return
       const staged = this.now() + STAGE_SECONDS
       const changes: MetaChange[] = [
