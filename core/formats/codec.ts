@@ -1,5 +1,5 @@
 import { AppError } from '../base/errors.ts'
-import { concat, fromUtf8, utf8, type Bytes } from '../base/bytes.ts'
+import { fromUtf8, utf8, type Bytes } from '../base/bytes.ts'
 
 /**
  * Strict binary codecs (docs/formats/codec.md). Each value has exactly one encoding; every length has a limit.
@@ -13,16 +13,24 @@ export interface Codec<T> {
 /** The type that a codec carries. */
 export type Decoded<C> = C extends Codec<infer T> ? T : never
 
-/** Collects parts; `finish` joins them once. */
+/** Collects bytes in one buffer that doubles: a large list has millions of fields, and an array for each would weigh many times as much. */
 export class Writer {
-  private parts: Uint8Array[] = []
+  private buffer = new Uint8Array(128)
+  private length = 0
 
   push(bytes: Uint8Array): void {
-    this.parts.push(bytes)
+    const length = this.length + bytes.length
+    if (length > this.buffer.length) {
+      const larger = new Uint8Array(Math.max(length, 2 * this.buffer.length))
+      larger.set(this.buffer.subarray(0, this.length))
+      this.buffer = larger
+    }
+    this.buffer.set(bytes, this.length)
+    this.length = length
   }
 
   finish(): Bytes {
-    return concat(this.parts)
+    return this.buffer.slice(0, this.length)
   }
 }
 
