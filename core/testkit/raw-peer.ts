@@ -32,7 +32,7 @@ export class RawPeer {
   /** The next message of one type, others skipped. Rejects when the stream ends before. */
   async expect<T extends MessageType>(type: T): Promise<MessageOf<T>> {
     for (let message = await this.next(); message !== null; message = await this.next()) {
-      if (message.type === type) return message as MessageOf<T>
+      if (message.type === type) return message as unknown as MessageOf<T>
     }
     throw asAppError(new RangeError(`the stream ended before ${type}`), 'bug', 'test.ended')
   }
