@@ -39,6 +39,11 @@ const MAX_PARALLEL_DIALS = 20
 const MONITOR = { pingInterval: 30_000, pingTimeout: { minTimeout: 20_000 }, abortConnectionOnPingFailure: false }
 /** What a paused reader must hold at most: less than the 4 MiB at which libp2p resets a stream. Without this yamux grows to 16 MiB. */
 const MAX_STREAM_WINDOW = 2 * 1024 * 1024
+/**
+ * Pings at once on one connection. The library's default of 1 lets its monitor's first ping and the one that the DHT sends before it takes a peer into its
+ * routing table trip over each other; the DHT does not try again, and that peer is never asked.
+ */
+const PINGS = { maxOutboundStreams: 8, maxInboundStreams: 8 }
 const HOUR = 3_600_000
 /** Addresses must outlive the provider records that lead to them (2 h), and a host that is away for a night. */
 const PEER_STORE = { maxAddressAge: 6 * HOUR, maxPeerAge: 72 * HOUR }
@@ -66,7 +71,7 @@ export function peerServices(mode: 'client' | 'server'): {
   ping: ReturnType<typeof ping>
   dht: ReturnType<typeof shoalDht>
 } {
-  return { identify: identify(), ping: ping(), dht: shoalDht(mode) }
+  return { identify: identify(), ping: ping(PINGS), dht: shoalDht(mode) }
 }
 
 /** The libp2p options that every peer of Shoal shares. */

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { mkdir, open, readFile, rename } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { own, type Bytes } from '../core/base/bytes.ts'
+import type { Bytes } from '../core/base/bytes.ts'
 import { AppError } from '../core/base/errors.ts'
 
 const SEED_LENGTH = 32
@@ -29,7 +29,7 @@ export async function loadSeed(path: string): Promise<Bytes> {
   const known = await readIfThere(path)
   if (known === undefined) return makeSeed(path)
   if (known.length !== SEED_LENGTH) throw new AppError('corrupt', 'key.damaged', `the key file ${path} is damaged`)
-  return own(known)
+  return new Uint8Array(known)
 }
 
 async function readIfThere(path: string): Promise<Uint8Array | undefined> {
@@ -42,7 +42,7 @@ async function readIfThere(path: string): Promise<Uint8Array | undefined> {
 }
 
 async function makeSeed(path: string): Promise<Bytes> {
-  const seed = own(new Uint8Array(randomBytes(SEED_LENGTH)))
+  const seed = new Uint8Array(randomBytes(SEED_LENGTH))
   const draft = `${path}.new`
   const file = await open(draft, 'w', 0o600)
   try {

@@ -1,4 +1,5 @@
 import { MemoryDatastore } from 'datastore-core'
+import { multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p } from 'libp2p'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -103,6 +104,17 @@ export async function bareNode(): Promise<PeerNode> {
     inboundPending: 20,
   })
   return createLibp2p({ ...options, services: peerServices('client') })
+}
+
+/** Dials a multiaddr and measures a round trip, in milliseconds. */
+export async function pingAt(address: string): Promise<number> {
+  const node = await bareNode()
+  try {
+    const { remotePeer } = await node.dial(multiaddr(address))
+    return await node.services.ping.ping(remotePeer)
+  } finally {
+    await node.stop()
+  }
 }
 
 /** Resolves once `condition` holds; the test's own time limit ends the wait. */

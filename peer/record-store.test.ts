@@ -1,0 +1,133 @@
+import { Record as DhtRecord } from '@libp2p/kad-dht'
+import { peerIdFromPrivateKey } from '@libp2p/peer-id'
+import { MemoryDatastore } from 'datastore-core'
+import { Key } from 'interface-datastore'
+import { beforeEach, describe, expect, it } from 'vitest'
+import { FakeClock } from '../core/testkit/fake-clock.ts'
+import { SeededRandom } from '../core/testkit/seeded-random.ts'
+import { privateKeyFromSeed } from './identity.ts'
+import { routingKey, signRecord } from './record-format.ts'
+import { MAX_KEYS_PER_PROVIDER, RecordStore } from './record-store.ts'
+
+const HOUR = 3_600_000
+const seed = new Uint8Array(32).fill(7)
+
+describe('what kad-dht keeps', () => {
+  let clock: FakeClock
+  let inner: MemoryDatastore
+  let store: RecordStore
+  let self: string
+
+  beforeEach(async () => {
+    clock = new FakeClock()
+    inner = new MemoryDatastore()
+    self = await peerName(1)
+    store = await RecordStore.open({ inner, clock, self, maxRecords: 2 })
+  })
+
+  async function peerName(n: number): Promise<string> {
+    return peerIdFromPrivateKey(await privateKeyFromSeed(new Uint8Array(32).fill(n))).toString()
+  }
+
+  async function stored(sequence: bigint, value = '/x', received = clock.now(), expires = clock.now() + 1000 * HOUR): Promise<Uint8Array> {
+    const name = (await privateKeyFromSeed(seed)).publicKey.raw
+    return new DhtRecord(routingKey(name), await signRecord(seed, { value, sequence, expires }), new Date(received)).serialize()
+  }
+
+  const key = (name: string) => new Key(`/dht/record/${name}`)
+  const provider = (cid: string, peer: string) => new Key(`/dht/provider/${cid}/${peer}`)
+  const varint = (time: number) => {
+    const bytes: number[] = []
+    for (let rest = time; bytes.length === 0 || rest > 0; rest = Math.floor(rest / 128)) bytes.push((rest % 128) | (rest >= 128 ? 128 : 0))
+    return Uint8Array.from(bytes)
+  }
+  const know = async (name: string) => {
+    const { peerIdFromString } = await import('@libp2p/peer-id')
+    await inner.put(new Key(`/peers/${peerIdFromString(name).toCID().toString()}`), new Uint8Array(1))
+  }
+  const providersOf = async (cid: string) => {
+    const found: string[] = []
+    for await (const { key: at } of store.query({ prefix: `/dht/provider/${cid}` })) found.push(at.toString().split('/').at(-1)!)
+    return found
+  }
+
+  it('a newer record takes the place of an older one, an older one never', async () => {
+    await store.put(key('a'), await stored(5n))
+    const newer = await stored(6n)
+    await store.put(key('a'), newer)
+    await expect(store.put(key('a'), await stored(5n))).rejects.toMatchObject({ kind: 'denied', code: 'record.older' })
+    expect(await store.get(key('a'))).toEqual(newer)
+  })
+
+  it('the same record again is taken, as republishing needs; another one of the same sequence is not', async () => {
+    await store.put(key('a'), await stored(5n))
+    const later = await stored(5n, '/x', clock.now() + HOUR, clock.now() + 1000 * HOUR)
+    await store.put(key('a'), later)
+    expect(await store.get(key('a'))).toEqual(later)
+    await expect(store.put(key('a'), await stored(5n, '/y'))).rejects.toMatchObject({ code: 'record.older' })
+  })
+
+  it('of two puts at the same time the newer one stays, in whatever order they come', async () => {
+    const [older, newer] = [await stored(1n), await stored(2n)]
+    await Promise.allSettled([store.put(key('a'), newer), store.put(key('a'), older)])
+    expect(await store.get(key('a'))).toEqual(newer)
+  })
+
+  it('refuses what is no record', async () => {
+    const random = new SeededRandom(1)
+    await expect(store.put(key('a'), random.bytes(200))).rejects.toMatchObject({ code: 'record.malformed' })
+    await expect(store.put(key('a'), new DhtRecord(new Uint8Array(4), new Uint8Array(20), new Date()).serialize())).rejects.toMatchObject({
+      code: 'record.malformed',
+    })
+  })
+
+  it('takes no more records than it has room for, and counts again after a restart and a sweep', async () => {
+    await store.put(key('a'), await stored(1n))
+    await store.put(key('b'), await stored(1n))
+    await expect(store.put(key('c'), await stored(1n))).rejects.toMatchObject({ kind: 'quota', code: 'records.full' })
+    store = await RecordStore.open({ inner, clock, self, maxRecords: 2 })
+    await expect(store.put(key('c'), await stored(1n))).rejects.toMatchObject({ code: 'records.full' })
+    clock.jump(clock.now() + 49 * HOUR)
+    expect(await store.sweep()).toBe(2)
+    await store.put(key('c'), await stored(1n))
+    expect(await store.has(key('a'))).toBe(false)
+  })
+
+  it('sweeps records past their end of life, and keeps the others', async () => {
+    await store.put(key('a'), await stored(1n, '/x', clock.now(), clock.now() + HOUR))
+    await store.put(key('b'), await stored(1n))
+    clock.jump(clock.now() + 2 * HOUR)
+    expect(await store.sweep()).toBe(1)
+    expect(await store.has(key('b'))).toBe(true)
+  })
+
+  it('serves providers that are fresh and known, so that one of them cannot fail the look-up for all', async () => {
+    const [known, unknown, old] = [await peerName(2), await peerName(3), await peerName(4)]
+    await know(known)
+    await know(old)
+    await store.put(provider('cid', known), varint(clock.now()))
+    await store.put(provider('cid', unknown), varint(clock.now()))
+    await store.put(provider('cid', old), varint(clock.now() - 3 * HOUR))
+    await store.put(provider('cid', self), varint(clock.now() - 3 * HOUR))
+    expect((await providersOf('cid')).sort()).toEqual([known, self].sort())
+  })
+
+  it('gives one peer only so many keys, and gives them back when they are deleted', async () => {
+    const peer = await peerName(2)
+    for (let i = 0; i < MAX_KEYS_PER_PROVIDER; i++) await store.put(provider(`cid${i}`, peer), varint(clock.now()))
+    await expect(store.put(provider('more', peer), varint(clock.now()))).rejects.toMatchObject({ kind: 'quota', code: 'providers.full' })
+    await store.put(provider('cid0', peer), varint(clock.now() + 1))
+    await store.put(provider('more', await peerName(3)), varint(clock.now()))
+    await store.delete(provider('cid0', peer))
+    await store.put(provider('more', peer), varint(clock.now()))
+  })
+
+  it('passes everything else through', async () => {
+    await store.put(new Key('/peers/x'), Uint8Array.of(1))
+    expect(inner.get(new Key('/peers/x'))).toEqual(Uint8Array.of(1))
+    const batch = store.batch()
+    batch.put(new Key('/other'), Uint8Array.of(2))
+    await batch.commit()
+    expect(await store.get(new Key('/other'))).toEqual(Uint8Array.of(2))
+  })
+})

@@ -1,0 +1,58 @@
+import { describe, expect, it } from 'vitest'
+import { carriesStreams, parseAddresses, parsePeerId, peerIdOf, peerKeyOf } from './identity.ts'
+import { originAddress, parseRelayInfo, relayOrigin, webSocketAddress } from './relay-info.ts'
+
+const KEY = 'd75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a'
+const OTHER = '3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c'
+
+describe('names of relays and peers', () => {
+  it('takes what people write as the address of a relay', () => {
+    expect(relayOrigin('relay.example')).toBe('https://relay.example')
+    expect(relayOrigin('http://localhost:8484/some/path?x#y')).toBe('http://localhost:8484')
+    expect(relayOrigin('wss://relay.example:9001/')).toBe('https://relay.example:9001')
+    expect(relayOrigin('ws://[::1]:8484')).toBe('http://[::1]:8484')
+    for (const bad of ['ftp://relay.example', 'http://', '']) expect(() => relayOrigin(bad)).toThrow(expect.objectContaining({ code: 'relay.url' }) as Error)
+  })
+
+  it('knows the multiaddr of the WebSocket behind an origin', () => {
+    expect(originAddress('http://localhost:8484')).toBe('/dns/localhost/tcp/8484/ws')
+    expect(originAddress('https://relay.example')).toBe('/dns/relay.example/tcp/443/tls/ws')
+    expect(originAddress('http://[::1]:80')).toBe('/ip6/::1/tcp/80/ws')
+    expect(webSocketAddress('127.0.0.1', 1)).toBe('/ip4/127.0.0.1/tcp/1/ws')
+  })
+
+  it('takes a relay.json that is one, and refuses all others by name', () => {
+    const info = { peer: 'x', addresses: ['/ip4/1.2.3.4/tcp/1/ws'], stun: [], version: 1 }
+    expect(parseRelayInfo({ ...info, more: true })).toEqual(info)
+    expect(() => parseRelayInfo({ ...info, version: 2 })).toThrow(expect.objectContaining({ code: 'relay.version' }) as Error)
+    for (const bad of [null, 3, [], { ...info, peer: 1 }, { ...info, addresses: 'x' }, { ...info, addresses: [1] }, { ...info, stun: Array(17).fill('x') }]) {
+      expect(() => parseRelayInfo(bad)).toThrow(expect.objectContaining({ kind: 'invalid' }) as Error)
+    }
+  })
+
+  it('a peer key and its libp2p name are two forms of one thing', () => {
+    expect(peerKeyOf(peerIdOf(KEY))).toBe(KEY)
+    expect(parsePeerId(peerIdOf(KEY).toString()).equals(peerIdOf(KEY))).toBe(true)
+    for (const bad of ['', 'zz', KEY.slice(2), KEY.toUpperCase()]) expect(() => peerIdOf(bad)).toThrow(expect.objectContaining({ code: 'peer.malformed' }) as Error)
+    expect(() => parsePeerId('12D3')).toThrow(expect.objectContaining({ code: 'peer.malformed' }) as Error)
+  })
+
+  it('keeps of the addresses that a stranger gave those that lead to the peer', () => {
+    const peer = peerIdOf(KEY)
+    const end = `/p2p/${peer.toString()}`
+    const relay = `/ip4/1.2.3.4/tcp/1/ws/p2p/${peerIdOf(OTHER).toString()}`
+    const texts = ['/ip4/1.2.3.4/tcp/1/ws', `/ip4/1.2.3.4/tcp/2/ws${end}`, relay, `${relay}/p2p-circuit`, 'nonsense', `/dns/${'x'.repeat(600)}/tcp/1/ws`]
+    const kept = parseAddresses(texts, peer).map((address) => address.toString())
+    expect(kept).toEqual([`/ip4/1.2.3.4/tcp/1/ws${end}`, `/ip4/1.2.3.4/tcp/2/ws${end}`, `${relay}/p2p-circuit${end}`])
+    expect(parseAddresses(Array<string>(50).fill('/ip4/1.2.3.4/tcp/1/ws'), peer)).toHaveLength(16)
+  })
+
+  it('knows which addresses carry streams: a relay alone does not', () => {
+    const peer = peerIdOf(KEY)
+    const carried = (text: string) => parseAddresses([text], peer).map(carriesStreams)
+    const relay = `/ip4/1.2.3.4/tcp/1/ws/p2p/${peerIdOf(OTHER).toString()}/p2p-circuit`
+    expect(carried('/ip4/1.2.3.4/tcp/1/ws')).toEqual([true])
+    expect(carried(relay)).toEqual([false])
+    expect(carried(`${relay}/webrtc`)).toEqual([true])
+  })
+})
