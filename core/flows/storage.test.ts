@@ -1,9 +1,13 @@
-import { afterEach, expect, test } from 'vitest'
+import { afterEach, expect, test, vi } from 'vitest'
 import { utf8, type Bytes } from '../base/bytes.ts'
 import { SeededRandom } from '../testkit/seeded-random.ts'
-import { readAll, storageWorld, testFile, type StorageWorld } from '../testkit/storage-world.ts'
+import { reads, storageWorld, testFile, type StorageWorld } from '../testkit/storage-world.ts'
 
 const MIB = 1024 * 1024
+
+// Real hashing, sealing and coding on whatever machine this is.
+vi.setConfig({ testTimeout: 120_000 })
+
 const worlds: StorageWorld[] = []
 
 async function world(hosts: number): Promise<StorageWorld> {
@@ -24,7 +28,7 @@ test('a file of several chunks is stored safely on sixteen hosts, and reads back
   const bytes = noise(9 * MIB)
   const id = await device.store(testFile('noise.bin', bytes))
   expect(device.row(id)?.status).toEqual({ kind: 'safe', survives: 6, hosts: 16 })
-  expect(await readAll(device.running.fileReader(id))).toEqual(bytes)
+  expect(await reads(device.running.fileReader(id), bytes)).toBe(true)
   expect(device.shardDisk.shards.size).toBe(0)
   expect(device.reports).toEqual([])
 })
@@ -45,6 +49,6 @@ test('a link opens in a browser that was never here, and gives the same bytes', 
   const reader = made.reader()
   expect(await reader.openLink(links[0] ?? '')).toMatchObject({ name: 'large.bin', size: 2 * MIB, type: 'application/octet-stream' })
   const contents = [bytes, utf8('hello'), new Uint8Array(), noise(5000, 2)]
-  for (const [i, link] of links.entries()) expect(await readAll(await reader.linkReader(link))).toEqual(contents[i])
+  for (const [i, link] of links.entries()) expect(await reads(await reader.linkReader(link), contents[i] ?? new Uint8Array())).toBe(true)
   await reader.stop()
 })

@@ -88,7 +88,9 @@ export class Storage implements Owner {
   async retry(id: string): Promise<void> {
     const entry = this.entry(id)
     if (entry.record.status !== 'failed') return
-    if (entry.record.error === 'outbox.lost' || entry.record.error === 'file.changed') await this.startOver(entry)
+    const { error } = entry.record
+    if (error === 'outbox.lost' || error === 'file.changed') await this.startOver(entry)
+    if (error === 'file.changed') await this.takeAsIs(entry)
     entry.control = new AbortController()
     entry.error = undefined
     await this.parts.table.update(entry, { status: 'storing', error: undefined })
@@ -215,6 +217,8 @@ export class Storage implements Owner {
   failed(file: FileEntry, error: AppError): void {
     if (file.record.status !== 'storing') return
     file.error = error
+    // What cannot be read here and now may be readable when it is opened again.
+    if (error.code === 'file.changed' || error.code === 'file.unreadable') file.source = undefined
     file.control.abort(error)
     void this.guard(this.parts.table.update(file, { status: 'failed', error: error.code }))
     this.changed()
@@ -255,7 +259,8 @@ export class Storage implements Owner {
     if (entry === undefined) return undefined
     entry.source = file.file
     entry.needsFile = false
-    if (entry.record.status === 'storing') this.schedule(entry)
+    if (entry.record.status === 'failed') void this.guard(this.retry(entry.id))
+    else this.schedule(entry)
     return entry
   }
 
@@ -264,6 +269,14 @@ export class Storage implements Owner {
     entry.pending.clear()
     await this.parts.table.update(entry, { pieces: 0, sealedBytes: 0, scanned: false, inline: undefined })
     this.parts.releaser.wake()
+  }
+
+  /** A file that changed after it was added is stored as it is now, where the platform hands it again. */
+  private async takeAsIs(entry: FileEntry): Promise<void> {
+    const source = await this.deps.reopenFile?.(entry.id).catch(() => undefined)
+    if (source === undefined) return
+    await this.parts.table.update(entry, { size: source.size, modified: Math.max(0, Math.floor(source.lastModified)) })
+    entry.source = source
   }
 
   /** Chunks without all receipts; a file whose part of the list is damaged fails alone. */

@@ -1,9 +1,13 @@
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import type { Bytes } from '../base/bytes.ts'
 import { SeededRandom } from '../testkit/seeded-random.ts'
-import { readAll, storageWorld, testFile, type StorageWorld } from '../testkit/storage-world.ts'
+import { reads, storageWorld, testFile, type StorageWorld } from '../testkit/storage-world.ts'
 
 const MIB = 1024 * 1024
+
+// Real hashing, sealing and coding on whatever machine this is.
+vi.setConfig({ testTimeout: 120_000 })
+
 const worlds: StorageWorld[] = []
 
 async function world(): Promise<StorageWorld> {
@@ -31,7 +35,7 @@ describe('hosts', () => {
     const id = await device.store(testFile('a', bytes))
     expect(device.row(id)?.status).toEqual(status)
     if (count > 1) hosts[0]?.kill()
-    expect(await readAll(device.running.fileReader(id))).toEqual(bytes)
+    expect(await reads(device.running.fileReader(id), bytes)).toBe(true)
   })
 
   test('without hosts a file waits, and is stored by itself when one appears', async () => {
@@ -57,7 +61,7 @@ describe('hosts', () => {
     victim?.kill()
     await device.reaches(id, 'safe')
     for (const host of hosts.filter((one) => one !== victim).slice(0, 5)) host.kill()
-    expect(await readAll(device.running.fileReader(id))).toEqual(bytes)
+    expect(await reads(device.running.fileReader(id), bytes)).toBe(true)
   })
 
   test('full hosts are passed over; when all are full the store says so, and goes on when one has room', async () => {
@@ -74,23 +78,23 @@ describe('hosts', () => {
     await device.running.retry(id).catch(() => undefined)
     await device.reaches(id, 'safe', 'stored')
     for (const host of full) expect((await host.vault.usage()).used).toBeLessThanOrEqual(300_000)
-    expect(await readAll(device.running.fileReader(id))).toEqual(bytes)
+    expect(await reads(device.running.fileReader(id), bytes)).toBe(true)
   })
 })
 
 describe('packs and known content', () => {
   test('three hundred small files share packs, and each reads back', async () => {
     const made = await world()
-    const hosts = await made.hosts(16)
+    const hosts = await made.hosts(3)
     const device = made.device()
     await device.start()
     const random = new SeededRandom(5)
     const contents = Array.from({ length: 300 }, () => random.bytes(random.integer(1, 100 * 1024)))
     const ids = await device.running.add(contents.map((bytes, i) => ({ file: testFile(`f${String(i)}`, bytes), path: `dir/f${String(i)}` })))
     for (const id of ids) await device.reaches(id, 'safe')
-    for (let i = 0; i < ids.length; i += 7) expect(await readAll(device.running.fileReader(ids[i] ?? ''))).toEqual(contents[i])
-    // 15 MiB of files in packs of 4 MiB: a few shards per host, not one per file.
-    for (const host of hosts) expect(host.shardDisk.shards.size).toBeLessThan(10)
+    for (let i = 0; i < ids.length; i += 7) expect(await reads(device.running.fileReader(ids[i] ?? ''), contents[i] ?? new Uint8Array())).toBe(true)
+    // 15 MiB of files in packs of 4 MiB: six rows per host and pack, not rows per file.
+    for (const host of hosts) expect(host.shardDisk.shards.size).toBeLessThan(6 * 8)
   })
 
   test('the same content again costs no room, and stays until the last file that has it is removed', async () => {
@@ -106,7 +110,7 @@ describe('packs and known content', () => {
     expect(hosts.map(({ shardDisk }) => shardDisk.shards.size)).toEqual(before)
     await device.running.remove(first)
     await made.until(() => device.running.snapshot().files.length === 1 && [...device.metaDisk.entries.keys()].filter((key) => key.startsWith('file/')).length === 1)
-    expect(await readAll(device.running.fileReader(second))).toEqual(bytes)
+    expect(await reads(device.running.fileReader(second), bytes)).toBe(true)
     await device.running.remove(second)
     await made.until(() => hosts.every(({ shardDisk }) => shardDisk.shards.size === 0), 'empty vaults')
     await made.until(() => ![...device.metaDisk.entries.keys()].some((key) => /^(file|ref|sealed|use|piece|release|lease|node)\//.test(key)), 'an empty list')
@@ -123,7 +127,7 @@ describe('packs and known content', () => {
     await made.until(() => device.running.snapshot().hosts === 8)
     const again = await device.store(testFile('b', bytes))
     for (const host of hosts.slice(8, 9)) host.kill()
-    expect(await readAll(device.running.fileReader(again))).toEqual(bytes)
+    expect(await reads(device.running.fileReader(again), bytes)).toBe(true)
   })
 })
 
@@ -168,6 +172,6 @@ describe('cancelling and removing', () => {
     device.shardDisk.quota = 100 * MIB
     await device.running.retry(id)
     await device.reaches(id, 'stored')
-    expect(await readAll(device.running.fileReader(id))).toEqual(bytes)
+    expect(await reads(device.running.fileReader(id), bytes)).toBe(true)
   })
 })

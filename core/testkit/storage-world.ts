@@ -1,7 +1,8 @@
-import type { Bytes } from '../base/bytes.ts'
+import { equal, type Bytes } from '../base/bytes.ts'
 import { asAppError, type AppError } from '../base/errors.ts'
 import { createLocalCoder, loadKernels } from '../flows/code-chunk.ts'
 import { createReader, createStorage, type FileReader, type FileRow, type Reader, type SourceFile, type Storage } from '../flows/index.ts'
+import type { Clock } from '../ports/clock.ts'
 import type { Coder, Redundancy } from '../ports/coder.ts'
 import * as ed25519 from '../seal/ed25519.ts'
 import { faultyMetaStore, faultyShardStore, Faults } from './faulty.ts'
@@ -35,9 +36,15 @@ export class StorageWorld {
   }
 
   /** A browser that was never here and keeps nothing. */
-  reader(): Reader {
-    const { clock, random, blake3, records } = this.shards
-    return createReader({ network: this.shards.peer(), records, coder: this.coder, clock, random, blake3, signatures: ed25519 })
+  reader(skew = 0): Reader {
+    const { random, blake3, records } = this.shards
+    return createReader({ network: this.shards.peer(), records, coder: this.coder, clock: this.clock(skew), random, blake3, signatures: ed25519 })
+  }
+
+  /** The world's clock as a device sees it that is `skew` ms off. */
+  clock(skew = 0): Clock {
+    const { clock } = this.shards
+    return { now: () => clock.now() + skew, sleep: (ms, signal) => clock.sleep(ms, signal) }
   }
 
   /** Lets time pass until `met`. */
@@ -72,6 +79,8 @@ export interface DeviceOptions {
   readonly redundancy?: Redundancy
   /** Most bytes of its outbox. */
   readonly quota?: number
+  /** How far its clock is off, in ms. */
+  readonly skew?: number
 }
 
 /** One browser: its disks outlive it, so that it can crash and start again. */
@@ -100,7 +109,8 @@ export class Device {
   }
 
   async start(): Promise<Storage> {
-    const { clock, random, blake3, records, hub } = this.world.shards
+    const { random, blake3, records, hub } = this.world.shards
+    const clock = this.world.clock(this.options.skew)
     this.storage = await createStorage({
       network: hub.join(this.key.name),
       records,
@@ -169,6 +179,11 @@ export async function readAll(reader: FileReader, offset = 0, length = reader.si
   }
   if (at !== out.length) throw new Error(`${String(at)} of ${String(out.length)} bytes came`)
   return out
+}
+
+/** Whether a file reads back as `bytes`; far quicker than comparing byte by byte in an assertion. */
+export async function reads(reader: FileReader, bytes: Bytes): Promise<boolean> {
+  return equal(await readAll(reader), bytes)
 }
 
 /** The error that `work` rejects with. */

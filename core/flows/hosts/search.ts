@@ -1,7 +1,7 @@
 import { isAppError, throwIfAborted } from '../../base/errors.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Network, PeerHint } from '../../ports/network.ts'
-import { Bell, ringOr } from '../bell.ts'
+import { ringOr } from '../bell.ts'
 import type { Hosts } from './hosts.ts'
 
 /** Connected hosts beyond which no more are sought: a group uses 16, and some may fail. */
@@ -20,6 +20,10 @@ const BURST_MS = 300
 /** A first group waits this long at most for further hosts once there is one (design.md 5: sixteen are found within 5 s). */
 const SETTLE_MS = 5000
 const SETTLE_STEP = 100
+/** So many searches in a row without a new host, and there are no more for now. */
+const QUIET = 2
+/** One search may take this long, in ms: a DHT full of dead peers must not hold up the next. */
+const SEARCH_MS = 30_000
 
 export interface SearchDeps {
   readonly network: Network
@@ -30,8 +34,8 @@ export interface SearchDeps {
 /** Keeps enough hosts connected: those of earlier runs first and, beside them, those that the DHT names. */
 export class Search {
   private readonly deps: SearchDeps
-  private readonly network = new Bell()
-  private searched = false
+  /** Searches in a row that brought nobody new. */
+  private quiet = 0
   private dialling = 0
   private firstHost: number | undefined
 
@@ -42,16 +46,15 @@ export class Search {
   /** Runs until `signal` fires. */
   async run(signal: AbortSignal): Promise<void> {
     this.deps.network.watch(() => {
-      this.network.ring()
       this.deps.hosts.changed.ring()
     }, signal)
     let wait = FIRST_WAIT
     while (!signal.aborted) {
       const before = this.deps.hosts.connected().length
       if (before < MOST_HOSTS) await this.sweep(signal)
-      this.searched = true
-      this.deps.hosts.changed.ring()
       const now = this.deps.hosts.connected().length
+      this.quiet = now > before ? 0 : this.quiet + 1
+      this.deps.hosts.changed.ring()
       if (now > before) wait = FIRST_WAIT
       await this.pause(now >= MOST_HOSTS ? CALM_WAIT : wait, signal)
       wait = Math.min(LONGEST_WAIT, wait * 2)
@@ -70,7 +73,7 @@ export class Search {
       if (count === 0) this.firstHost = undefined
       else this.firstHost ??= now
       if (count >= wanted) return
-      if (count > 0 && this.searched && this.dialling === 0) return
+      if (count > 0 && this.quiet >= QUIET && this.dialling === 0) return
       if (this.firstHost !== undefined && Math.abs(now - this.firstHost) >= SETTLE_MS) return
       await ringOr(this.deps.hosts.changed, SETTLE_STEP, this.deps.clock, signal)
     }
@@ -100,9 +103,10 @@ export class Search {
       }
     }
     // A search that fails finds nothing this time; the next round asks again.
-    await Promise.allSettled([known(), found()])
-    await Promise.allSettled(dials)
+    const searching = Promise.allSettled([known(), found()]).then(() => Promise.allSettled(dials))
+    await Promise.race([searching, this.deps.clock.sleep(SEARCH_MS, stop).catch(() => undefined)])
     round.abort()
+    await searching
   }
 
   private async dial(hint: PeerHint, signal: AbortSignal): Promise<void> {
@@ -136,19 +140,19 @@ export class Search {
     }
   }
 
-  /** Resolves when the network changed so that another search may find more: a relay came, or a peer went. */
+  /** Resolves when another search may find more: a relay came, or a host went. */
   private async lost(signal: AbortSignal): Promise<void> {
     let before = this.reach()
     for (;;) {
-      await this.network.wait(signal)
+      await this.deps.hosts.changed.wait(signal)
       const now = this.reach()
-      if (now.relays > before.relays || now.peers < before.peers) return
+      if (now.relays > before.relays || now.hosts < before.hosts) return
       before = now
     }
   }
 
-  private reach(): { peers: number; relays: number } {
-    const { peers, relays } = this.deps.network.state()
-    return { peers: peers.length, relays: relays.filter(({ connected }) => connected).length }
+  private reach(): { hosts: number; relays: number } {
+    const { relays } = this.deps.network.state()
+    return { hosts: this.deps.hosts.connected().length, relays: relays.filter(({ connected }) => connected).length }
   }
 }

@@ -14,7 +14,7 @@ import type { Hosts } from '../hosts/hosts.ts'
 import type { Search } from '../hosts/search.ts'
 
 /** A look-up may take this long in all, in ms: a browser that was just opened has to find its first hosts. */
-const LOOKUP_MS = 20_000
+const LOOKUP_MS = 15_000
 /** One question to the hosts and the DHT, in ms. */
 const ASK_MS = 8000
 /** Once somebody had it, newer answers are waited for this long, in ms. */

@@ -1,6 +1,6 @@
 import { fromHex, toHex, type Bytes } from '../../base/bytes.ts'
 import { deriveKeys, secretFingerprint, type DeviceKeys } from '../../account/keys.ts'
-import { fitName, fitType } from '../../formats/file-name.ts'
+import { fitType } from '../../formats/file-name.ts'
 import { LINK_RANDOM, linkSeed } from '../../formats/link.ts'
 import { FILE_ID, fileRecord, ownSecret, secretRecord, type FileRecord } from '../../formats/list.ts'
 import { listKey } from '../../formats/list-key.ts'
@@ -8,7 +8,7 @@ import type { Blake3 } from '../../ports/blake3.ts'
 import type { Clock, Random } from '../../ports/clock.ts'
 import { put, type Journal } from '../journal.ts'
 import { FileEntry } from './entry.ts'
-import { freeName } from './names.ts'
+import { freeName, isNameOf } from './names.ts'
 
 /** Bytes of a device secret. */
 const SECRET_BYTES = 32
@@ -93,12 +93,12 @@ export class Table {
     return entries
   }
 
-  /** A file that waits for exactly these bytes to be handed over again. */
+  /** A file that waits for exactly these bytes to be handed over again, or stopped for want of them. */
   awaiting({ file, path }: FileToStore): FileEntry | undefined {
-    const name = fitName(path)
-    return this.shown().find(({ needsFile, record }) => {
+    return this.shown().find(({ needsFile, source, record }) => {
+      const stopped = record.status === 'failed' && source === undefined && !record.scanned
       const same = record.size === file.size && record.modified === Math.max(0, Math.floor(file.lastModified))
-      return needsFile && same && (record.name === name || freeName(path, (one) => one !== record.name && one.length <= record.name.length) === record.name)
+      return (needsFile || stopped) && same && isNameOf(record.name, path)
     })
   }
 

@@ -21,6 +21,8 @@ const IDLE_MS = 400
 /** Attempts at a host that cannot be reached before others take its rows, and the waits between, in ms. */
 const ATTEMPTS = 3
 const RETRY_MS = 500
+/** A disk that failed is left alone this long, in ms. */
+const DISK_REST_MS = 5000
 /** Waits while nobody else can take the rows of a host that fails, in ms. */
 const LONGEST_WAIT = 30_000
 
@@ -168,7 +170,7 @@ export class Lane {
   private async put(client: ShardClient, parcel: Parcel, left: Set<Parcel>, signal: AbortSignal): Promise<void> {
     const chunk = parcel.rows[0]?.chunk
     if (chunk === undefined) return
-    const shard = await this.read(parcel, left)
+    const shard = await this.read(parcel, left, signal)
     if (shard === undefined) return
     const started = this.deps.clock.now()
     try {
@@ -184,12 +186,19 @@ export class Lane {
     await this.acknowledge(parcel, left)
   }
 
-  private async read(parcel: Parcel, left: Set<Parcel>): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  /** A shard of the outbox. What is lost there is not sent; what a failing disk holds back is tried again later. */
+  private async read(parcel: Parcel, left: Set<Parcel>, signal: AbortSignal): Promise<Uint8Array<ArrayBuffer> | undefined> {
     try {
       return await this.deps.outbox.get(parcel.root)
-    } catch (error) {
-      left.delete(parcel)
-      this.deps.broken(parcel.rows, asAppError(error, 'transient', 'storage.failed'))
+    } catch (cause) {
+      if (!parcel.rows.some(wantedStill)) {
+        left.delete(parcel)
+        return undefined
+      }
+      const error = asAppError(cause, 'transient', 'storage.failed')
+      this.deps.broken(parcel.rows, error)
+      if (error.kind === 'absent' || error.kind === 'corrupt') left.delete(parcel)
+      else await this.rest(new Bell(), DISK_REST_MS, signal)
       return undefined
     }
   }
@@ -219,7 +228,10 @@ export class Lane {
     try {
       await this.deps.leased(rows, answer.receipt, answer.bytes)
     } catch (error) {
+      // The receipt was not kept: another is asked for when the disk may be well again.
+      this.staged.unshift(...batch)
       this.deps.broken(rows, asAppError(error, 'transient', 'storage.failed'))
+      await this.rest(new Bell(), DISK_REST_MS, signal)
     }
   }
 

@@ -1,7 +1,7 @@
 import { toHex, type Bytes } from '../../base/bytes.ts'
 import { AppError, isAppError } from '../../base/errors.ts'
 import type { Receipt } from '../../formats/receipt.ts'
-import { releaseRecord, sealedRecord } from '../../formats/list.ts'
+import { releaseRecord, sealedRecord, type RowState } from '../../formats/list.ts'
 import { listKey } from '../../formats/list-key.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { MetaChange } from '../../ports/meta-store.ts'
@@ -149,9 +149,8 @@ export class Shipper {
   private async acknowledged(rows: readonly ChunkRow[]): Promise<void> {
     const chunks = new Set<Chunk>()
     for (const { chunk, index } of rows) {
-      const row = chunk.rows[index]
-      if (row === undefined || chunk.dropped.signal.aborted) continue
-      chunk.rows[index] = { ...row, state: 'acknowledged', lease: undefined }
+      if (chunk.dropped.signal.aborted) continue
+      setState(chunk, index, 'acknowledged', undefined)
       chunks.add(chunk)
     }
     await this.save(chunks, [])
@@ -162,9 +161,7 @@ export class Shipper {
     const kept = rows.filter(({ chunk }) => !chunk.dropped.signal.aborted)
     const chunks = new Set<Chunk>()
     for (const { chunk, index } of kept) {
-      const row = chunk.rows[index]
-      if (row === undefined) continue
-      chunk.rows[index] = { ...row, state: 'leased', lease: receipt.lease }
+      setState(chunk, index, 'leased', receipt.lease)
       chunks.add(chunk)
     }
     const changes: MetaChange[] = [{ put: listKey.lease(receipt.lease), value: bytes }]
@@ -175,8 +172,14 @@ export class Shipper {
       const expires = receipt.expires * 1000
       changes.push(put(listKey.release(receipt.host, receipt.lease), releaseRecord, { secret: first.chunk.secret, expires, roots }))
     }
-    await this.save(chunks, changes)
-    for (const { chunk, index } of kept) await this.deps.outbox.drop(chunk.rootNames[index] ?? '', chunk.shardSize)
+    try {
+      await this.save(chunks, changes)
+    } catch (error) {
+      for (const { chunk, index } of kept) setState(chunk, index, 'acknowledged', undefined)
+      throw error
+    }
+    // A shard that stays although it is not needed is swept at the next start.
+    await Promise.allSettled(kept.map(({ chunk, index }) => this.deps.outbox.drop(chunk.rootNames[index] ?? '', chunk.shardSize)))
     for (const chunk of chunks) if (chunk.leased) this.finished(chunk)
     if (orphans.length > 0) this.deps.orphaned()
     this.deps.changed()
@@ -233,6 +236,11 @@ export class Shipper {
         : new AppError('corrupt', 'outbox.lost', 'what was waiting to be sent is missing on this device', { cause })
     for (const { chunk } of rows) for (const file of chunk.users.keys()) this.deps.failed(file, error)
   }
+}
+
+function setState(chunk: Chunk, index: number, state: RowState, lease: Bytes | undefined): void {
+  const row = chunk.rows[index]
+  if (row !== undefined) chunk.rows[index] = { ...row, state, lease }
 }
 
 function waitingAt(chunk: Chunk, host: PeerKey): number[] {
