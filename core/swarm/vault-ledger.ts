@@ -1,4 +1,4 @@
-import { AppError } from '../base/errors.ts'
+import { AppError, asAppError } from '../base/errors.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { ShardStore } from '../ports/shard-store.ts'
 import { DISK_RESERVE, STAGED_BYTES, TENANT_OBJECTS, TENANT_PART } from './limits.ts'
@@ -20,6 +20,12 @@ interface Account {
 
 const NOTHING: Readonly<Account> = { bytes: 0, staged: 0, coming: 0, objects: 0 }
 
+/** Free bytes, as the disk said at `at`, less what was written since. */
+interface Disk {
+  free: number
+  readonly at: number
+}
+
 /** Room that is taken for bytes on their way in. */
 export interface Reservation {
   /** Gives the room back: the bytes were booked, or never came. */
@@ -35,7 +41,7 @@ export class Ledger {
   private readonly accounts = new Map<TenantName, Account>()
   private readonly shards: ShardStore
   private readonly clock: Clock
-  private disk: { free: number; at: number } | undefined
+  private disk: Disk | undefined
 
   constructor(offered: number, shards: ShardStore, clock: Clock) {
     this.offered = offered
@@ -70,19 +76,14 @@ export class Ledger {
 
   /** Bytes that may still come in, from anybody; with `tenant`, from that one. */
   async room(tenant?: TenantName): Promise<number> {
-    const now = this.clock.now()
-    if (this.disk === undefined || Math.abs(now - this.disk.at) > ROOM_AGE) this.disk = { free: (await this.shards.room()).free, at: now }
-    const rooms = [this.offered - this.used, this.disk.free - DISK_RESERVE]
-    const host = Math.min(...rooms) - this.coming
-    if (tenant === undefined) return Math.max(0, host)
-    // Who only asks gets no account: keys cost nothing, memory does.
-    const { bytes, staged, coming } = this.accounts.get(tenant) ?? NOTHING
-    return Math.max(0, Math.min(host, this.offered * TENANT_PART - bytes - coming, STAGED_BYTES - staged - coming))
+    return this.roomOn(await this.freeDisk(), tenant)
   }
 
   /** Takes room for `size` bytes of `tenant`. Throws `quota` `host.full`. */
   async reserve(tenant: TenantName, size: number): Promise<Reservation> {
-    if ((await this.room(tenant)) < size) throw new AppError('quota', 'host.full', 'this host has no room for it')
+    const disk = await this.freeDisk()
+    // From here to the booking without a pause: of two that come at once, the second sees the first.
+    if (this.roomOn(disk, tenant) < size) throw new AppError('quota', 'host.full', 'this host has no room for it')
     const account = this.account(tenant)
     account.coming += size
     this.coming += size
@@ -103,9 +104,29 @@ export class Ledger {
     if ((this.accounts.get(tenant) ?? NOTHING).objects >= TENANT_OBJECTS) throw new AppError('quota', 'host.full', 'too many objects')
   }
 
+  private async freeDisk(): Promise<Disk> {
+    const now = this.clock.now()
+    if (this.disk === undefined || Math.abs(now - this.disk.at) > ROOM_AGE) this.disk = { free: (await this.shards.room()).free, at: now }
+    return this.disk
+  }
+
+  private roomOn(disk: Disk, tenant: TenantName | undefined): number {
+    const host = Math.min(this.offered - this.used, disk.free - DISK_RESERVE) - this.coming
+    if (tenant === undefined) return Math.max(0, host)
+    // Who only asks gets no account: keys cost nothing, memory does.
+    const { bytes, staged, coming } = this.accounts.get(tenant) ?? NOTHING
+    return Math.max(0, Math.min(host, this.offered * TENANT_PART - bytes - coming, STAGED_BYTES - staged - coming))
+  }
+
   private account(tenant: TenantName): Account {
     let account = this.accounts.get(tenant)
     if (account === undefined) this.accounts.set(tenant, (account = { ...NOTHING }))
     return account
   }
+}
+
+/** A full disk is, for who stores here, a full host. */
+export function asFull(error: unknown): AppError {
+  const app = asAppError(error)
+  return app.kind === 'quota' ? new AppError('quota', 'host.full', 'the disk of this host is full', { cause: app }) : app
 }

@@ -4,7 +4,7 @@ import type { MetaChange, MetaStore } from '../ports/meta-store.ts'
 import type { KeyedLocks } from './keyed-locks.ts'
 import type { StoredObject } from './shard-client.ts'
 import { bodyKey, decodeObject, encodeObject, objectKey, OBJECTS, parseObjectKey, type HeldObject } from './vault-index.ts'
-import type { Ledger } from './vault-ledger.ts'
+import { asFull, type Ledger } from './vault-ledger.ts'
 
 /** A record that a host keeps, and publishes now and then. */
 export interface HeldRecord {
@@ -56,6 +56,8 @@ export class ObjectShelf {
         await this.meta.batch([{ put: objectKey(object.name), value: encodeObject(held) }, body], { strict: true })
         if (before !== undefined) this.book(before, -1)
         this.book(held, 1)
+      } catch (error) {
+        throw asFull(error)
       } finally {
         reserved.release()
       }

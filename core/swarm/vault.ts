@@ -27,7 +27,7 @@ import {
   type Lease,
   type TenantName,
 } from './vault-index.ts'
-import { Ledger, type Reservation } from './vault-ledger.ts'
+import { asFull, Ledger, type Reservation } from './vault-ledger.ts'
 import { ObjectShelf } from './vault-objects.ts'
 
 export interface VaultOptions {
@@ -128,7 +128,7 @@ export class Vault {
         await this.options.meta.batch(changes)
       } catch (error) {
         this.removeLater([root])
-        throw full(error)
+        throw asFull(error)
       }
       if (hold === undefined) this.ledger.book(tenant, { bytes: bytes.length, staged: bytes.length })
     })
@@ -314,7 +314,7 @@ export class Vault {
       }
       await shards.put(root, bytes)
     } catch (error) {
-      throw full(error)
+      throw asFull(error)
     }
     this.ledger.bookDisk(bytes.length)
   }
@@ -365,7 +365,7 @@ export class Vault {
     try {
       await this.options.meta.batch(changes, { strict: true })
     } catch (error) {
-      throw full(error)
+      throw asFull(error)
     }
   }
 }
@@ -383,10 +383,4 @@ function isEmpty(hold: Hold): boolean {
 
 function rewrite(root: ShardRoot, tenant: TenantName, hold: Hold): MetaChange {
   return isEmpty(hold) ? { del: holdKey(root, tenant) } : { put: holdKey(root, tenant), value: encodeHold(hold) }
-}
-
-/** A full disk is, for who stores here, a full host. */
-function full(error: unknown): AppError {
-  const app = asAppError(error)
-  return app.kind === 'quota' ? new AppError('quota', 'host.full', 'the disk of this host is full', { cause: app }) : app
 }
