@@ -5,6 +5,7 @@ import { settle } from '../testkit/fake-clock.ts'
 import { Faults, faultyMetaStore, faultyShardStore } from '../testkit/faulty.ts'
 import { SeededRandom } from '../testkit/seeded-random.ts'
 import { ANNA, BERT, VaultBench, type Wraps } from '../testkit/vault-bench.ts'
+import { decodeHold, decodeLease, HOLDS, LEASES, parseHoldKey, parseLeaseKey } from './vault-index.ts'
 
 describe('a vault that dies between any two operations of its disks', () => {
   /** Everything a host does, in order; what was acknowledged is noted in `done`. */
@@ -62,6 +63,18 @@ describe('a vault that dies between any two operations of its disks', () => {
     await vault.settled()
     const holds = new Set([...bench.metaDisk.entries.keys()].filter((key) => key.startsWith('hold/')).map((key) => key.split('/')[1]))
     expect(new Set(bench.shardDisk.shards.keys())).toEqual(holds)
+    expect(references(bench, HOLDS)).toEqual(references(bench, LEASES))
+  }
+
+  /** Which lease holds which shard, as the holds say, or as the leases do: both must agree at any moment. */
+  function references(bench: VaultBench, from: typeof HOLDS | typeof LEASES): string[] {
+    const found: string[] = []
+    for (const [key, value] of bench.metaDisk.entries) {
+      if (!key.startsWith(from)) continue
+      if (from === HOLDS) for (const lease of decodeHold(value).leases) found.push(`${parseHoldKey(key).root} ${toHex(lease)}`)
+      else for (const { root } of decodeLease(value).shards) found.push(`${toHex(root)} ${toHex(parseLeaseKey(key))}`)
+    }
+    return found.sort()
   }
 
   test('loses nothing that it acknowledged, and serves nothing half', async () => {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { settle } from '../testkit/fake-clock.ts'
 import { MemoryShardStore } from '../testkit/memory-shard-store.ts'
 import { ANNA, BERT, DAY, GIB, VaultBench } from '../testkit/vault-bench.ts'
 import { EXPIRY_GRACE, STAGE_SECONDS } from './limits.ts'
@@ -88,18 +89,34 @@ describe('a vault keeps a shard', () => {
     expect(await vault.get(root)).toEqual(bytes)
   })
 
-  test('when it arrives while another tenant gives it up', async () => {
+  test('when it arrives while the file that another tenant gave up is being deleted', async () => {
     const bench = new VaultBench()
-    const vault = await bench.open()
-    for (let round = 0; round < 20; round++) {
-      const { root, bytes } = bench.shard(100)
-      const lease = bench.lease()
-      await vault.put(ANNA, root, bytes)
-      await vault.commit(ANNA, [root], lease, signed)
-      await Promise.all([vault.release(ANNA, lease.id, []), vault.put(BERT, root, bytes)])
-      await vault.settled()
-      expect(await vault.get(root)).toEqual(bytes)
-    }
+    let begun: () => void = () => undefined
+    let go: () => void = () => undefined
+    const deleting = new Promise<void>((resolve) => (begun = resolve))
+    const gate = new Promise<void>((resolve) => (go = resolve))
+    const vault = await bench.open({
+      shards: (store) =>
+        Object.assign(Object.create(store) as typeof store, {
+          delete: async (name: string) => {
+            begun()
+            await gate
+            await store.delete(name)
+          },
+        }),
+    })
+    const { root, bytes } = bench.shard(100)
+    const lease = bench.lease()
+    await vault.put(ANNA, root, bytes)
+    await vault.commit(ANNA, [root], lease, signed)
+    await vault.release(ANNA, lease.id, [])
+    await deleting
+    const putting = vault.put(BERT, root, bytes)
+    await settle()
+    go()
+    await putting
+    await vault.settled()
+    expect(await vault.get(root)).toEqual(bytes)
   })
 
   test('and mends it when it was damaged and is sent again', async () => {
