@@ -1,6 +1,6 @@
 import { circuitRelayTransport, type CircuitRelayService } from '@libp2p/circuit-relay-v2'
 import { identify, type Identify } from '@libp2p/identify'
-import type { Ed25519PrivateKey, Libp2p } from '@libp2p/interface'
+import type { Address, Ed25519PrivateKey, Libp2p } from '@libp2p/interface'
 import type { KadDHT } from '@libp2p/kad-dht'
 import { noise } from '@libp2p/noise'
 import { ping, type Ping } from '@libp2p/ping'
@@ -8,6 +8,7 @@ import { yamux } from '@libp2p/yamux'
 import type { Datastore } from 'interface-datastore'
 import type { Libp2pOptions } from 'libp2p'
 import { shoalDht } from './dht.ts'
+import { carriesStreams } from './identity.ts'
 
 // Types, not interfaces: libp2p asks for an index signature, which only a type has by itself.
 export type PeerServices = { identify: Identify; ping: Ping; dht: KadDHT }
@@ -74,6 +75,19 @@ export function peerServices(mode: 'client' | 'server'): {
   return { identify: identify(), ping: ping(PINGS), dht: shoalDht(mode) }
 }
 
+/** Best address first: public or LAN, this machine, through a relay, and last those that only signal. */
+export function byReach(a: Address, b: Address): -1 | 0 | 1 {
+  return Math.sign(reach(a) - reach(b)) as -1 | 0 | 1
+}
+
+/** The library puts any public address first, so a relay's would win over a host's own, and carry nothing of ours. */
+function reach({ multiaddr }: Address): number {
+  if (!carriesStreams(multiaddr)) return 3
+  const text = multiaddr.toString()
+  if (text.includes('/p2p-circuit')) return 2
+  return /^\/(ip4\/127\.|ip6\/::1\/|dns[46]?\/localhost\/)/.test(text) ? 1 : 0
+}
+
 /** The libp2p options that every peer of Shoal shares. */
 export function nodeOptions(init: NodeInit): Omit<Libp2pOptions, 'services'> {
   return {
@@ -86,6 +100,7 @@ export function nodeOptions(init: NodeInit): Omit<Libp2pOptions, 'services'> {
     connectionGater: { denyDialMultiaddr: () => false },
     connectionManager: {
       maxConnections: init.maxConnections,
+      addressSorter: byReach,
       maxParallelDials: MAX_PARALLEL_DIALS,
       dialTimeout: DIAL_TIMEOUT_MS,
       addressDialTimeout: ADDRESS_DIAL_TIMEOUT_MS,

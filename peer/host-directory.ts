@@ -190,5 +190,6 @@ class HostQueue {
 function hintOf(key: PeerKey, { id, multiaddrs }: PeerInfo): PeerHint {
   const own = `/p2p/${id.toString()}`
   const texts = multiaddrs.filter(carriesStreams).map((address) => address.toString())
-  return { key, addresses: texts.slice(0, MAX_ADDRESSES).map((text) => (text.endsWith(own) ? text.slice(0, -own.length) : text)) }
+  const short = texts.map((text) => (text.endsWith(own) ? text.slice(0, -own.length) : text))
+  return { key, addresses: [...new Set(short)].slice(0, MAX_ADDRESSES) }
 }

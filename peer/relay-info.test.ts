@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { byReach } from './assembly.ts'
 import { carriesStreams, parseAddresses, parsePeerId, peerIdOf, peerKeyOf } from './identity.ts'
 import { originAddress, parseRelayInfo, relayOrigin, webSocketAddress } from './relay-info.ts'
 
@@ -45,6 +46,14 @@ describe('names of relays and peers', () => {
     const kept = parseAddresses(texts, peer).map((address) => address.toString())
     expect(kept).toEqual([`/ip4/1.2.3.4/tcp/1/ws${end}`, `/ip4/1.2.3.4/tcp/2/ws${end}`, `${relay}/p2p-circuit${end}`])
     expect(parseAddresses(Array<string>(50).fill('/ip4/1.2.3.4/tcp/1/ws'), peer)).toHaveLength(16)
+  })
+
+  it('dials a host itself before its relay, whatever kind of address that has', () => {
+    const peer = peerIdOf(KEY)
+    const relay = `/dns/relay.example/tcp/443/tls/ws/p2p/${peerIdOf(OTHER).toString()}/p2p-circuit`
+    const best = ['/ip4/192.168.1.5/tcp/1/ws', '/ip4/127.0.0.1/tcp/1/ws', `${relay}/webrtc`, relay]
+    const sorted = parseAddresses(best.toReversed(), peer).map((multiaddr) => ({ multiaddr, isCertified: false })).sort(byReach)
+    expect(sorted.map(({ multiaddr }) => multiaddr.toString())).toEqual(parseAddresses(best, peer).map((address) => address.toString()))
   })
 
   it('knows which addresses carry streams: a relay alone does not', () => {
