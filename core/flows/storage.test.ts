@@ -1,7 +1,7 @@
 import { afterEach, expect, test, vi } from 'vitest'
 import { utf8, type Bytes } from '../base/bytes.ts'
 import { SeededRandom } from '../testkit/seeded-random.ts'
-import { reads, storageWorld, testFile, type StorageWorld } from '../testkit/storage-world.ts'
+import { readAll, reads, storageWorld, testFile, type StorageWorld } from '../testkit/storage-world.ts'
 
 const MIB = 1024 * 1024
 
@@ -51,4 +51,28 @@ test('a link opens in a browser that was never here, and gives the same bytes', 
   const contents = [bytes, utf8('hello'), new Uint8Array(), noise(5000, 2)]
   for (const [i, link] of links.entries()) expect(await reads(await reader.linkReader(link), contents[i] ?? new Uint8Array())).toBe(true)
   await reader.stop()
+})
+
+test('a file of many groups, whose manifest and placement are trees on hosts, reads back anywhere, and goes without a trace', async () => {
+  const made = await world(0)
+  const hosts = await made.hosts(9)
+  const device = made.device({ redundancy: { k: 2, n: 3 }, pieceBytes: 3000 })
+  await device.start()
+  const bytes = noise(1.1 * MIB)
+  const id = await device.store(testFile('many', bytes))
+  expect(device.row(id)?.status).toMatchObject({ kind: 'safe', survives: 1 })
+  const nodes = [...device.metaDisk.entries.keys()].filter((key) => key.startsWith('node/'))
+  expect(nodes.length).toBeGreaterThan(2)
+  expect(await reads(device.running.fileReader(id), bytes)).toBe(true)
+  const reader = made.reader()
+  const shared = await reader.linkReader(device.running.link(id))
+  hosts[0]?.kill()
+  for (const offset of [0, 2999, 3000, 500_000, 1_000_000]) {
+    expect(await readAll(shared, offset, 7000)).toEqual(bytes.slice(offset, offset + 7000))
+  }
+  expect(await reads(shared, bytes)).toBe(true)
+  await hosts[0]?.start()
+  await device.running.remove(id)
+  await made.until(() => hosts.every(({ shardDisk }) => shardDisk.shards.size === 0), 'empty vaults')
+  await made.until(() => ![...device.metaDisk.entries.keys()].some((key) => /^(file|ref|sealed|use|piece|release|lease|node)\//.test(key)), 'an empty list')
 })

@@ -79,6 +79,8 @@ export interface DeviceOptions {
   readonly redundancy?: Redundancy
   /** Most bytes of its outbox. */
   readonly quota?: number
+  /** Pieces of this many bytes instead of chunks, so that a small file has many. */
+  readonly pieceBytes?: number
   /** How far its clock is off, in ms. */
   readonly skew?: number
 }
@@ -114,7 +116,7 @@ export class Device {
     this.storage = await createStorage({
       network: hub.join(this.key.name),
       records,
-      coder: this.world.coder,
+      coder: this.options.pieceBytes === undefined ? this.world.coder : fineCoder(this.world.coder, this.options.pieceBytes),
       shards: faultyShardStore(new MemoryShardStore(this.shardDisk), this.faults),
       meta: faultyMetaStore(new MemoryMetaStore(this.metaDisk), this.faults),
       clock,
@@ -160,6 +162,17 @@ export class Device {
     const [id] = await this.running.add([{ file, path }])
     await this.reaches(id ?? '', 'safe', 'stored')
     return id ?? ''
+  }
+}
+
+/** `coder`, cutting at every `length` bytes. */
+function fineCoder(coder: Coder, length: number): Coder {
+  return {
+    ...coder,
+    async cut(source, offset, keys, signal) {
+      const piece = await coder.identify(source.slice(offset, offset + length), keys, signal)
+      return { ...piece, source, offset }
+    },
   }
 }
 

@@ -10,9 +10,11 @@ export const MOST_HOSTS = 24
 const DIALS = 8
 /** One dial may take this long, in ms. */
 const DIAL_MS = 10_000
-/** Waits between searches, in ms: short while hosts are wanted and turn up, longer each time nothing came. */
+/** Waits between rounds, in ms: short while hosts turn up, longer each time none did. A round dials known hosts that are away. */
 const FIRST_WAIT = 1000
-const LONGEST_WAIT = 60_000
+const LONGEST_WAIT = 10_000
+/** The DHT is asked in a round, but not more often than this, in ms, while some hosts are there: a look-up costs dozens of peers a message. */
+const FIND_MS = 60_000
 /** Look after the number of hosts this often when there are enough. */
 const CALM_WAIT = 30_000
 /** Changes of the network come in bursts. */
@@ -49,15 +51,19 @@ export class Search {
       this.deps.hosts.changed.ring()
     }, signal)
     let wait = FIRST_WAIT
+    let found = -Infinity
     while (!signal.aborted) {
       const before = this.deps.hosts.connected().length
-      if (before < MOST_HOSTS) await this.sweep(signal)
+      const time = this.deps.clock.now()
+      const find = before === 0 || wait < LONGEST_WAIT || Math.abs(time - found) >= FIND_MS
+      if (find) found = time
+      if (before < MOST_HOSTS) await this.sweep(find, signal)
       const now = this.deps.hosts.connected().length
       this.quiet = now > before ? 0 : this.quiet + 1
       this.deps.hosts.changed.ring()
       if (now > before) wait = FIRST_WAIT
-      await this.pause(now >= MOST_HOSTS ? CALM_WAIT : wait, signal)
-      wait = Math.min(LONGEST_WAIT, wait * 2)
+      const more = await this.pause(now >= MOST_HOSTS ? CALM_WAIT : wait, signal)
+      wait = more ? FIRST_WAIT : Math.min(LONGEST_WAIT, wait * 2)
     }
   }
 
@@ -79,8 +85,8 @@ export class Search {
     }
   }
 
-  /** One round over known hosts and the DHT's. */
-  private async sweep(signal: AbortSignal): Promise<void> {
+  /** One round over known hosts and, with `find`, the DHT's. */
+  private async sweep(find: boolean, signal: AbortSignal): Promise<void> {
     const round = new AbortController()
     const stop = AbortSignal.any([signal, round.signal])
     const tried = new Set<string>()
@@ -103,7 +109,7 @@ export class Search {
       }
     }
     // A search that fails finds nothing this time; the next round asks again.
-    const searching = Promise.allSettled([known(), found()]).then(() => Promise.allSettled(dials))
+    const searching = Promise.allSettled([known(), find ? found() : undefined]).then(() => Promise.allSettled(dials))
     await Promise.race([searching, this.deps.clock.sleep(SEARCH_MS, stop).catch(() => undefined)])
     round.abort()
     await searching
@@ -127,14 +133,17 @@ export class Search {
     }
   }
 
-  private async pause(ms: number, signal: AbortSignal): Promise<void> {
+  /** Waits, but not beyond a change after which more may be found. Resolves to whether there was one. */
+  private async pause(ms: number, signal: AbortSignal): Promise<boolean> {
     const over = new AbortController()
     const stop = AbortSignal.any([signal, over.signal])
     try {
-      await this.deps.clock.sleep(Math.min(BURST_MS, ms), stop)
-      if (ms > BURST_MS) await Promise.race([this.deps.clock.sleep(ms - BURST_MS, stop), this.lost(stop)])
+      await this.deps.clock.sleep(BURST_MS, stop)
+      const late = this.deps.clock.sleep(ms - BURST_MS, stop).then(() => false)
+      return await Promise.race([late, this.lost(stop).then(() => true)])
     } catch (error) {
       if (!isAppError(error, 'aborted')) throw error
+      return false
     } finally {
       over.abort()
     }
