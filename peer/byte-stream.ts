@@ -1,5 +1,5 @@
 import type { Stream } from '@libp2p/interface'
-import { AppError, asAppError } from '../core/base/errors.ts'
+import { AppError, isAppError } from '../core/base/errors.ts'
 import type { ByteStream } from '../core/ports/network.ts'
 
 /** Bytes that arrived and were not read yet, beyond which the sender is told to stop. One credit window of `/shoal/shard/1`. */
@@ -119,7 +119,6 @@ class Libp2pByteStream implements ByteStream {
 }
 
 function lost(cause: unknown): AppError {
-  const error = asAppError(cause, 'transient', 'stream.lost')
-  if (error.code === 'stream.lost') return error
-  return new AppError('transient', 'stream.lost', 'the stream broke', { cause })
+  if (isAppError(cause) && cause.code === 'stream.lost') return cause
+  return new AppError('transient', 'stream.lost', 'the stream broke', cause === undefined ? {} : { cause })
 }

@@ -15,7 +15,7 @@ export interface Running {
  * leaves when stdin ends, and on SIGTERM and SIGINT. Logs go to stderr.
  */
 export async function runProgram(start: (log: Log) => Promise<Running>): Promise<void> {
-  const log = jsonLog((line) => process.stderr.write(`${line}\n`), Date.now)
+  const log = jsonLog((line) => process.stderr.write(`${line}\n`), Date.now, 'warn')
   const stopped = stopAsked()
   // A promise that libp2p forgot must not take everybody's relay down.
   process.on('unhandledRejection', (error) => log('error', 'a rejection that nobody handled', {}, error))
