@@ -82,8 +82,10 @@ const MAX_CAUSES = 4
 export function toPlainError(error: unknown, depth = 0): PlainError {
   const app = asAppError(error)
   const plain = { kind: app.kind, code: app.code, message: app.message, data: { ...app.data } }
-  if (app.cause === undefined || depth >= MAX_CAUSES) return plain
-  return { ...plain, cause: toPlainError(app.cause, depth + 1) }
+  // What became an AppError only here says itself what its cause is: that AppError names the error as its own cause.
+  const cause = error instanceof Error ? error.cause : undefined
+  if (cause === undefined || depth >= MAX_CAUSES) return plain
+  return { ...plain, cause: toPlainError(cause, depth + 1) }
 }
 
 /** The reverse of `toPlainError`. */
