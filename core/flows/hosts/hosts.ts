@@ -24,6 +24,8 @@ const FRESH = 0.3
 const MEASURED_BYTES = 32 * 1024
 /** Conduct is written at most this often per host, in ms: losing the last seconds of it harms nobody. */
 const SAVE_MS = 5000
+/** Hosts of earlier runs that are looked for unasked: those seen last. Others are dialled when something lies there. */
+const KNOWN = 64
 /** Addresses kept per host (formats: at most 8). */
 const ADDRESSES = 8
 const MIB = 1024 * 1024
@@ -87,6 +89,7 @@ export class Hosts {
     return [...this.records]
       .filter(([, record]) => record.seen > 0)
       .sort(([, a], [, b]) => b.seen - a.seen)
+      .slice(0, KNOWN)
       .map(([key, { addresses }]) => ({ key, addresses }))
   }
 

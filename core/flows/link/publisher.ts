@@ -16,6 +16,9 @@ import type { Journal } from '../journal.ts'
 import type { FileEntry } from '../list/entry.ts'
 import { buildShare, type BuiltShare } from './share.ts'
 
+/** A DHT that takes longer than this, in ms, does not hold up a removal. */
+const OFFER_MS = 15_000
+
 export interface PublisherDeps {
   readonly journal: Journal
   readonly hosts: Hosts
@@ -77,11 +80,19 @@ export class Publisher {
     const sequence = Math.max(this.deps.clock.now(), share.sequence + 1)
     const record = await this.sign(keys, undefined, sequence)
     const told = await Promise.all(share.holders.map((host) => this.tell(toHex(host), keys.recordName, record, new Uint8Array(), signal)))
-    await this.deps.records.publish(keys.recordName, record, { signal }).catch((error: unknown) => {
-      throwIfAborted(signal)
-      return error
-    })
+    await this.offer(keys.recordName, record, signal)
     return { left: share.holders.filter((_, i) => told[i] !== true), sequence }
+  }
+
+  /** Puts a record into the DHT if that works within a while: its holders publish it as well. */
+  private async offer(name: Bytes, record: Bytes, signal: AbortSignal): Promise<void> {
+    const over = new AbortController()
+    const stop = AbortSignal.any([signal, over.signal])
+    const publishing = this.deps.records.publish(name, record, { signal: stop }).catch(() => 0)
+    const late = this.deps.clock.sleep(OFFER_MS, stop).catch(() => undefined)
+    await Promise.race([publishing, late])
+    over.abort()
+    throwIfAborted(signal)
   }
 
   private async put(

@@ -11,6 +11,7 @@ import type { PeerKey } from '../../ports/network.ts'
 import type { Hosts } from '../hosts/hosts.ts'
 import type { Journal } from '../journal.ts'
 import type { FileEntry } from '../list/entry.ts'
+import { isOpen } from '../store/chunk.ts'
 import { NodeStore } from './nodes.ts'
 import { TreeBuilder } from './tree.ts'
 
@@ -42,7 +43,7 @@ export async function buildShare(file: FileEntry, sealKey: Bytes, deps: ShareDep
   const placement = new TreeBuilder(sealKey, deps.blake3, store)
   const groups = new GroupList()
   for await (const { ref, sealed } of piecesOf(file.id, deps.journal)) {
-    if (sealed.rows.some(({ state }) => state === 'none' || state === 'acknowledged')) {
+    if (sealed.rows.some(({ state }) => isOpen(state))) {
       throw new AppError('transient', 'file.pending', 'a piece has not all its receipts yet')
     }
     await manifest.add({ encoded: encode(chunkEntry, entryOf(ref, sealed)), size: ref.frame.size })

@@ -40,22 +40,23 @@ export class Chunk {
   }
 
   get leased(): boolean {
-    return this.rows.every(({ state }) => state === 'leased')
+    return !this.rows.some(({ state }) => isOpen(state))
   }
 
   /** Part of it that hosts have acknowledged: 0 to 1. */
   get progress(): number {
-    const sent = this.rows.filter(({ state }) => state === 'leased' || state === 'acknowledged').length
+    const sent = this.rows.filter(({ state }) => state !== 'none').length
     return sent / this.rows.length
   }
 
   record(): SealedRecord {
     return { ...this.base, rows: this.rows }
   }
+}
 
-  state(index: number): RowState {
-    return this.rows[index]?.state ?? 'none'
-  }
+/** Whether a row still has to come to a receipt. */
+export function isOpen(state: RowState): boolean {
+  return state === 'none' || state === 'acknowledged'
 }
 
 /** One row of a chunk. */

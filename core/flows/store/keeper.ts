@@ -18,7 +18,7 @@ import { put, type Journal } from '../journal.ts'
 import type { FileEntry } from '../list/entry.ts'
 import type { Mutex } from '../mutex.ts'
 import type { Alive } from './alive.ts'
-import { Chunk } from './chunk.ts'
+import { Chunk, isOpen } from './chunk.ts'
 import type { Outbox } from './outbox.ts'
 import type { Shipper } from './shipper.ts'
 
@@ -94,17 +94,22 @@ export class Keeper {
       }
       const { record, changes } = await this.prepare(name, coded, first.member)
       const chunk = new Chunk(toHex(name), record)
-      const wanted = record.rows.flatMap(({ state }, index) => (state === 'leased' ? [] : [index]))
+      const wanted = record.rows.flatMap(({ state }, index) => (isOpen(state) ? [index] : []))
       if (wanted.length === 0) {
         await this.record(all, pieces, undefined, changes)
         return
       }
       await this.deps.outbox.keep(coded, chunk.rootNames, wanted)
+      const undo = (): Promise<unknown> => Promise.allSettled(wanted.map((index) => this.deps.outbox.drop(chunk.rootNames[index] ?? '', 0)))
       try {
         await this.record(all, pieces, chunk, [...changes, put(listKey.sealed(name), sealedRecord, record)])
       } catch (error) {
-        await Promise.allSettled(wanted.map((index) => this.deps.outbox.drop(chunk.rootNames[index] ?? '', 0)))
+        await undo()
         throw error
+      }
+      if (chunk.users.size === 0) {
+        await undo()
+        return
       }
       this.deps.outbox.gate.force(wanted.length * chunk.shardSize)
       this.deps.alive.forget(chunk.name)
@@ -129,10 +134,14 @@ export class Keeper {
 
   /** One batch: references, uses and progress of all members. */
   private async record(members: readonly Member[], pieces: readonly PieceRecord[], chunk: Chunk | undefined, more: readonly MetaChange[]): Promise<void> {
-    const changes = [...more]
-    for (const [i, { file, piece }] of members.entries()) {
+    const changes: MetaChange[] = []
+    const live: Member[] = []
+    for (const [i, member] of members.entries()) {
       const known = pieces[i]
-      if (known === undefined) continue
+      const { file, piece } = member
+      // Cancelled while its shards were written, or complete since: the list must not hear of it again.
+      if (known === undefined || isStopped(member) || file.record.scanned) continue
+      live.push(member)
       const id = fromHex(file.id)
       const sealedBytes = file.record.sealedBytes + piece.length
       const { frame, sealed } = { frame: bare(known.frame), sealed: known.sealed }
@@ -143,13 +152,14 @@ export class Keeper {
       changes.push(put(listKey.file(id), fileRecord, file.record))
       if (chunk !== undefined) adopt(chunk, file, piece.length)
     }
+    if (live.length === 0) return
     try {
-      await this.deps.journal.write(changes, { strict: true })
+      await this.deps.journal.write([...more, ...changes], { strict: true })
     } catch (error) {
-      for (const { file, piece } of members) takeBack(chunk, file, piece)
+      for (const { file, piece } of live) takeBack(chunk, file, piece)
       throw error
     }
-    for (const { file } of members) this.deps.recorded(file)
+    for (const { file } of live) this.deps.recorded(file)
   }
 }
 

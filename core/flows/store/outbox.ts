@@ -2,7 +2,7 @@ import type { Bytes } from '../../base/bytes.ts'
 import { Gate } from '../../base/gate.ts'
 import type { CodedChunk } from '../../ports/coder.ts'
 import type { ShardRoot, ShardStore } from '../../ports/shard-store.ts'
-import type { Chunk } from './chunk.ts'
+import { isOpen, type Chunk } from './chunk.ts'
 
 /** Bytes of shards that wait for their hosts on this device's disk: enough to ride out a slow host, little enough for a phone. */
 export const OUTBOX_BYTES = 256 * 1024 * 1024
@@ -47,7 +47,7 @@ export class Outbox {
   /** Counts rows of a chunk that are there from an earlier run. */
   adopt(chunk: Chunk): void {
     chunk.rows.forEach(({ state }, index) => {
-      if (state === 'leased') return
+      if (!isOpen(state)) return
       this.need(chunk.rootNames[index] ?? '')
       this.gate.force(chunk.shardSize)
     })

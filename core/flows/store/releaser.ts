@@ -27,6 +27,8 @@ import type { Shipper } from './shipper.ts'
 
 /** Hosts that could not be told are tried again after this, in ms, or when one connects. */
 const AGAIN_MS = 60_000
+/** Links taken back at once: each asks twenty hosts and the DHT. */
+const RETRACTED = 4
 /** Changes of the network come in bursts. */
 const BURST_MS = 500
 
@@ -68,8 +70,10 @@ export class Releaser {
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       try {
-        for (const file of [...this.files]) await this.release(file, signal)
+        const files = [...this.files]
+        for (const file of files) await this.releaseParts(file, signal)
         const left = await this.tellHosts(signal)
+        await this.retractAll(files, signal)
         if (!left && this.files.size === 0) await this.bell.wait(signal)
         else await Promise.race([this.bell.wait(signal), this.network(signal)])
       } catch (error) {
@@ -79,10 +83,22 @@ export class Releaser {
     }
   }
 
-  /** Takes the file out of the list step by step: each leaves the list true, and is repeated after a crash. */
-  private async release(file: FileEntry, signal: AbortSignal): Promise<void> {
+  /** Takes what the file refers to out of the list step by step: each leaves the list true, and is repeated after a crash. */
+  private async releaseParts(file: FileEntry, signal: AbortSignal): Promise<void> {
     await this.releasePieces(file, signal)
     for (const name of await this.nodesOf(file)) await this.deps.references.run(() => this.releaseNode(file, name))
+  }
+
+  private async retractAll(files: readonly FileEntry[], signal: AbortSignal): Promise<void> {
+    const waiting = [...files]
+    const next = async (): Promise<void> => {
+      for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) await this.retract(file, signal)
+    }
+    await Promise.all(Array.from({ length: RETRACTED }, next))
+  }
+
+  /** Takes the link back; once every holder knows, the file is forgotten. */
+  private async retract(file: FileEntry, signal: AbortSignal): Promise<void> {
     const { left, sequence } = await this.deps.publisher.retract(file, signal)
     const { share } = file.record
     const over = share === undefined || left.length === 0 || this.deps.clock.now() > share.sequence + LEASE_SECONDS * 1000

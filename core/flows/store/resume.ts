@@ -1,7 +1,7 @@
 import type { Journal } from '../journal.ts'
 import type { FileEntry } from '../list/entry.ts'
 import { piecesOf } from '../link/share.ts'
-import { Chunk } from './chunk.ts'
+import { Chunk, isOpen } from './chunk.ts'
 import { adopt } from './keeper.ts'
 import type { Outbox } from './outbox.ts'
 
@@ -11,7 +11,7 @@ import type { Outbox } from './outbox.ts'
  */
 export async function unfinishedChunks(file: FileEntry, chunks: Map<string, Chunk>, journal: Journal, outbox: Outbox): Promise<void> {
   for await (const { ref, sealed, name } of piecesOf(file.id, journal)) {
-    if (sealed.rows.every(({ state }) => state === 'leased' || state === 'bad')) continue
+    if (!sealed.rows.some(({ state }) => isOpen(state))) continue
     const known = chunks.get(name)
     const chunk = known ?? new Chunk(name, sealed)
     if (known === undefined) {

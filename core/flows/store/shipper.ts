@@ -10,7 +10,7 @@ import { hostBytes, type Hosts } from '../hosts/hosts.ts'
 import type { Search } from '../hosts/search.ts'
 import { put, type Journal } from '../journal.ts'
 import type { FileEntry } from '../list/entry.ts'
-import type { Chunk, ChunkRow, Group } from './chunk.ts'
+import { isOpen, type Chunk, type ChunkRow, type Group } from './chunk.ts'
 import { Groups } from './groups.ts'
 import { Lane, type LaneDeps } from './lane.ts'
 import type { Outbox } from './outbox.ts'
@@ -38,6 +38,7 @@ export class Shipper {
   readonly chunks = new Map<string, Chunk>()
   private readonly lanes = new Map<PeerKey, Lane>()
   private unplaced: Chunk[] = []
+  private readonly working: Promise<void>[] = []
   private readonly arrived = new Bell()
   private readonly groups: Groups
   private signal = AbortSignal.abort()
@@ -51,7 +52,6 @@ export class Shipper {
   /** Works until `signal` fires. */
   async run(signal: AbortSignal): Promise<void> {
     this.signal = signal
-    for (const lane of this.lanes.values()) void lane.run(signal)
     while (!signal.aborted) {
       try {
         const chunk = this.unplaced[0]
@@ -61,6 +61,7 @@ export class Shipper {
         if (!isAppError(error, 'aborted')) throw error
       }
     }
+    await Promise.all(this.working)
   }
 
   /** Takes a chunk whose record and shards are on disk. */
@@ -77,13 +78,13 @@ export class Shipper {
     this.unplaced = this.unplaced.filter((other) => other !== chunk)
     for (const lane of this.lanes.values()) lane.forget(chunk)
     for (const [index, row] of chunk.rows.entries()) {
-      if (row.state !== 'leased') await this.deps.outbox.drop(chunk.rootNames[index] ?? '', chunk.shardSize)
+      if (isOpen(row.state)) await this.deps.outbox.drop(chunk.rootNames[index] ?? '', chunk.shardSize)
     }
   }
 
   /** Gives every row without a host one, durably, before anything is sent; then sends. */
   private async place(chunk: Chunk, signal: AbortSignal): Promise<void> {
-    const rows = chunk.rows.flatMap(({ state }, index) => (state === 'leased' ? [] : [{ chunk, index }]))
+    const rows = chunk.rows.flatMap(({ state }, index) => (isOpen(state) ? [{ chunk, index }] : []))
     if (chunk.rows.some(({ host }) => host === undefined)) {
       await this.deps.search.settled(chunk.rows.length, signal)
       const group = this.choose(chunk)
@@ -129,7 +130,7 @@ export class Shipper {
     if (known !== undefined) return known
     const lane = new Lane(host, this.laneDeps())
     this.lanes.set(host, lane)
-    if (!this.signal.aborted) void lane.run(this.signal)
+    this.working.push(lane.run(this.signal))
     return lane
   }
 
@@ -246,7 +247,7 @@ function setState(chunk: Chunk, index: number, state: RowState, lease: Bytes | u
 function waitingAt(chunk: Chunk, host: PeerKey): number[] {
   const key = hostBytes(host)
   return chunk.rows.flatMap((row, index) => {
-    const here = row.host !== undefined && row.state !== 'leased' && toHex(row.host) === toHex(key)
+    const here = row.host !== undefined && isOpen(row.state) && toHex(row.host) === toHex(key)
     return here ? [index] : []
   })
 }
