@@ -8,14 +8,14 @@ import { shoalWebSockets } from './web-sockets.ts'
 const MAX_CONNECTIONS = 100
 /** All that comes in comes through a few relays, which count as few IP addresses. */
 const INBOUND_PER_SECOND = 20
+/** Relays to keep a reservation at, where there are as many: others reach a tab only through one, and one may go away. */
+const RESERVATIONS = 2
 
 export interface BrowserPeerInit extends PeerInit {
   /** 32 bytes, the same at every start: relays and hosts know a peer by its key. */
   readonly seed: Uint8Array
   /** More ways to reach peers than WebSockets and relays. */
   readonly transports?: Transports
-  /** Relays to keep a reservation at: others reach a tab only through one. */
-  readonly reservations?: number
 }
 
 /** Starts libp2p as a tab runs it: asks the DHT, does not answer for it, and listens only through relays. Runs in a worker. */
@@ -25,7 +25,7 @@ export async function startBrowserPeer(init: BrowserPeerInit): Promise<Peer> {
     privateKey,
     transports: [shoalWebSockets(), shoalCircuits(), ...(init.transports ?? [])],
     // One entry per wanted relay, none of them named: a named one is never reserved again once it was lost.
-    listen: Array.from({ length: init.reservations ?? 1 }, () => '/p2p-circuit'),
+    listen: Array.from({ length: RESERVATIONS }, () => '/p2p-circuit'),
     maxConnections: MAX_CONNECTIONS,
     inboundPerSecond: INBOUND_PER_SECOND,
     inboundPending: INBOUND_PER_SECOND,

@@ -5,9 +5,9 @@ import { ipnsSelector } from 'ipns/selector'
 import { validateRecord } from './record-format.ts'
 
 /** Our own swarm, apart from that of IPFS, so that no built-in split into LAN and WAN applies. */
-export const DHT_PROTOCOL = '/shoal/kad/1.0.0'
+const DHT_PROTOCOL = '/shoal/kad/1.0.0'
 /** Peers per bucket, and holders of a record (Maymounkov and Mazières 2002, k). */
-export const BUCKET_SIZE = 20
+const BUCKET_SIZE = 20
 /** Requests in flight per path. The library's 10 × 10 would have a browser dial everybody it hears of. */
 const ALPHA = 3
 /** Paths that share no peer (Baumgart and Mies 2007, section 4.4): one liar cannot hide a record. */

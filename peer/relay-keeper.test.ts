@@ -85,6 +85,15 @@ describe('the relay keeper', () => {
     expect(() => browser.setRelays(['ftp://relay.example'])).toThrow(expect.objectContaining({ code: 'relay.url' }) as Error)
   })
 
+  it('a browser has a reservation at two relays when there are two', async () => {
+    const relays = [await startTestRelay(), await startTestRelay()]
+    const init = { clock: systemClock, random: systemRandom, log, seed: systemRandom.bytes(32) }
+    const browser = await startBrowserPeer({ ...init, relays: relays.map(({ url }) => url) })
+    closing.push(...relays.map((relay) => () => relay.stop()), () => browser.network.close())
+    const name = peerIdOf(browser.identity.key)
+    await until(() => relays.every(({ peer }) => peer.node.services.relay.reservations.has(name)))
+  })
+
   it('tries at once when it is poked', async () => {
     const relay = await startTestRelay()
     closing.push(() => relay.stop())
