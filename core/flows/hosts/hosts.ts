@@ -127,6 +127,11 @@ export class Hosts {
     this.changed.ring()
   }
 
+  /** A host answered that was thought to be down. */
+  reached(key: PeerKey): void {
+    if (this.trouble.get(key)?.kind === 'down') this.trouble.delete(key)
+  }
+
   /** Forgets all trouble: a person asked to try again. */
   forgive(): void {
     this.trouble.clear()
@@ -177,7 +182,7 @@ export class Hosts {
     const fitting = addresses.filter((address) => address.length <= ADDRESS_BYTES).slice(0, ADDRESSES)
     const now = this.deps.clock.now()
     this.records.set(client.host, { ...this.record(client.host), addresses: fitting, seen: now, tried: now, failures: 0 })
-    if (this.trouble.get(client.host)?.kind === 'down') this.trouble.delete(client.host)
+    this.reached(client.host)
     this.save(client.host)
   }
 

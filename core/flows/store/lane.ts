@@ -1,5 +1,6 @@
 import { fromHex } from '../../base/bytes.ts'
 import { AppError, asAppError, isAppError, throwIfAborted } from '../../base/errors.ts'
+import type { RowState } from '../../formats/list.ts'
 import type { Receipt, ReceiptShard } from '../../formats/receipt.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { PeerKey } from '../../ports/network.ts'
@@ -18,9 +19,13 @@ const PUTS = 3
 const COMMITTED = 32
 /** A receipt is asked for when nothing new came for so long, in ms. */
 const IDLE_MS = 400
-/** Attempts at a host that cannot be reached before others take its rows, and the waits between, in ms. */
-const ATTEMPTS = 3
+/** Waits between attempts at a host that fails, in ms. */
 const RETRY_MS = 500
+const LONGEST_RETRY = 2000
+/** A host that fails for so long, in ms, loses the rows that it has not got to others: at the start of a run it takes a while to reach all. */
+const UNSENT_MS = 8000
+/** And for so long the rows that it acknowledged: they would be sent twice, when all it needs is to come back. */
+const ACKNOWLEDGED_MS = 60_000
 /** A disk that failed is left alone this long, in ms. */
 const DISK_REST_MS = 5000
 /** Waits while nobody else can take the rows of a host that fails, in ms. */
@@ -34,8 +39,8 @@ export interface LaneDeps {
   readonly acknowledged: (rows: readonly ChunkRow[]) => Promise<void>
   /** A receipt came for `rows`. Resolves when that is durable. */
   readonly leased: (rows: readonly ChunkRow[], receipt: Receipt, bytes: Uint8Array) => Promise<void>
-  /** The host takes no more: gives its rows to others. Resolves to whether all of them went. */
-  readonly evacuate: (host: PeerKey, error: AppError) => Promise<boolean>
+  /** The host takes no more: gives its rows in one of `states` to others. Resolves to whether all of these went. */
+  readonly evacuate: (host: PeerKey, error: AppError, states: readonly RowState[]) => Promise<boolean>
   /** A shard is missing or damaged on this device, or the device's disk fails. */
   readonly broken: (rows: readonly ChunkRow[], error: AppError) => void
 }
@@ -56,6 +61,8 @@ export class Lane {
   private doubtful: Parcel[] = []
   private readonly bell = new Bell()
   private failures = 0
+  /** When it began to fail, ms since 1970. */
+  private failingSince: number | undefined
   private readonly deps: LaneDeps
 
   constructor(host: PeerKey, deps: LaneDeps) {
@@ -84,7 +91,7 @@ export class Lane {
     while (!signal.aborted) {
       try {
         await this.turn(signal)
-        this.failures = 0
+        this.recovered()
       } catch (error) {
         if (isOver(signal)) return
         await this.failed(asAppError(error, 'transient', 'host.failed'), signal)
@@ -98,6 +105,7 @@ export class Lane {
       return
     }
     const client = await this.deps.hosts.client(this.host, signal)
+    this.deps.hosts.reached(this.host)
     await this.clearDoubt(client, signal)
     const parcels = this.take()
     if (parcels.length > 0) await this.send(client, parcels, signal)
@@ -242,19 +250,29 @@ export class Lane {
   }
 
   private async failed(error: AppError, signal: AbortSignal): Promise<void> {
+    const { hosts, clock } = this.deps
     this.failures++
+    this.failingSince ??= clock.now()
+    const lasted = Math.abs(clock.now() - this.failingSince)
     const patient = error.kind === 'transient' || error.kind === 'absent'
-    if (patient && this.failures < ATTEMPTS) {
-      await this.rest(new Bell(), RETRY_MS * 2 ** (this.failures - 1), signal)
+    if (patient && lasted < UNSENT_MS) {
+      await this.rest(new Bell(), Math.min(LONGEST_RETRY, RETRY_MS * 2 ** (this.failures - 1)), signal)
       return
     }
-    this.deps.hosts.cool(this.host, error.kind === 'quota' ? 'full' : patient ? 'down' : 'refuses')
-    if (error.kind === 'corrupt') this.deps.hosts.note(this.host, 'corrupt', 0, 0)
-    if (await this.deps.evacuate(this.host, error)) {
-      this.failures = 0
-      return
+    hosts.cool(this.host, error.kind === 'quota' ? 'full' : patient ? 'down' : 'refuses')
+    if (error.kind === 'corrupt') hosts.note(this.host, 'corrupt', 0, 0)
+    // A full host still gives receipts for what it has acknowledged.
+    const all = error.kind !== 'quota' && (!patient || lasted >= ACKNOWLEDGED_MS)
+    if (await this.deps.evacuate(this.host, error, all ? ['none', 'acknowledged'] : ['none'])) {
+      if (!patient || all) this.recovered()
+      if (!patient) return
     }
-    await this.rest(this.deps.hosts.changed, Math.min(LONGEST_WAIT, RETRY_MS * 2 ** this.failures), signal)
+    await this.rest(hosts.changed, Math.min(LONGEST_WAIT, RETRY_MS * 2 ** this.failures), signal)
+  }
+
+  private recovered(): void {
+    this.failures = 0
+    this.failingSince = undefined
   }
 
   private async rest(until: Bell, ms: number, signal: AbortSignal): Promise<void> {

@@ -142,7 +142,7 @@ export class Shipper {
       clock,
       acknowledged: (rows) => this.acknowledged(rows),
       leased: (rows, receipt, bytes) => this.receipted(rows, receipt, bytes),
-      evacuate: (host, error) => this.evacuate(host, error),
+      evacuate: (host, error, states) => this.evacuate(host, error, states),
       broken: (rows, error) => { this.broken(rows, error) },
     }
   }
@@ -197,11 +197,11 @@ export class Shipper {
   }
 
   /** Gives the rows that wait for `host` to others. A row that stays for want of others keeps its place. */
-  private async evacuate(host: PeerKey, error: AppError): Promise<boolean> {
+  private async evacuate(host: PeerKey, error: AppError, states: readonly RowState[]): Promise<boolean> {
     const moved: ChunkRow[] = []
     const stuck = new Set<FileEntry>()
     for (const chunk of this.chunks.values()) {
-      const rows = waitingAt(chunk, host)
+      const rows = waitingAt(chunk, host, states)
       if (rows.length === 0) continue
       const group = this.groups.without(groupOf(chunk), host)
       if (group === undefined) for (const file of chunk.users.keys()) stuck.add(file)
@@ -244,10 +244,9 @@ function setState(chunk: Chunk, index: number, state: RowState, lease: Bytes | u
   if (row !== undefined) chunk.rows[index] = { ...row, state, lease }
 }
 
-function waitingAt(chunk: Chunk, host: PeerKey): number[] {
-  const key = hostBytes(host)
+function waitingAt(chunk: Chunk, host: PeerKey, states: readonly RowState[]): number[] {
   return chunk.rows.flatMap((row, index) => {
-    const here = row.host !== undefined && isOpen(row.state) && toHex(row.host) === toHex(key)
+    const here = row.host !== undefined && states.includes(row.state) && toHex(row.host) === host
     return here ? [index] : []
   })
 }
