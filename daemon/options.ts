@@ -1,8 +1,7 @@
 import { isIP } from 'node:net'
 import { parseArgs } from 'node:util'
 import { AppError } from '../core/base/errors.ts'
-import { parsePort } from '../peer/program.ts'
-import { relayOrigin } from '../peer/relay-info.ts'
+import { misread, parseOrigin, parsePort } from '../peer/program.ts'
 
 export interface HostOptions {
   /** Folder of key, index and shards. */
@@ -21,7 +20,7 @@ export function parseOptions(args: readonly string[]): HostOptions {
   const { data, space, relay = [], listen = '127.0.0.1', port = '0' } = parse(args)
   if (data === undefined || data === '') throw new AppError('invalid', 'option.data', '--data must name a folder')
   if (isIP(listen) === 0) throw new AppError('invalid', 'option.listen', `--listen must be an IP address, not "${listen}"`)
-  return { data, space: parseSpace(space), relays: relay.map(relayOrigin), listen, port: parsePort(port) }
+  return { data, space: parseSpace(space), relays: relay.map((text) => parseOrigin('relay', text)), listen, port: parsePort(port) }
 }
 
 /** Decimal and binary units, as `npm start` takes them. */
@@ -50,6 +49,6 @@ function parse(args: readonly string[]) {
     })
     return values
   } catch (cause) {
-    throw new AppError('invalid', 'option.unknown', cause instanceof Error ? cause.message : String(cause), { cause })
+    throw misread(cause)
   }
 }

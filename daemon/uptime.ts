@@ -19,9 +19,10 @@ const hours = versioned(1, list(struct<{ hour: number }>({ hour: uint() }), HOUR
 export async function openUptime(meta: MetaStore, clock: Clock, report: (error: AppError) => void, signal: AbortSignal): Promise<() => number> {
   const stored = await meta.get(KEY)
   let online = stored === undefined ? [] : decode(hours, stored).map(({ hour }) => hour)
+  // A clock that was set back leaves hours behind that are still to come: they count no more.
+  const seen = (now: number): number[] => [...online.filter((hour) => hour > now - HOURS && hour < now), now]
   const note = async (): Promise<void> => {
-    const now = Math.floor(clock.now() / HOUR_MS)
-    online = [...online.filter((hour) => hour > now - HOURS && hour < now), now]
+    online = seen(Math.floor(clock.now() / HOUR_MS))
     await meta.batch([{ put: KEY, value: encode(hours, online.map((hour) => ({ hour }))) }])
   }
   const keep = async (): Promise<void> => {
@@ -33,7 +34,8 @@ export async function openUptime(meta: MetaStore, clock: Clock, report: (error: 
   void keep()
   return () => {
     const now = Math.floor(clock.now() / HOUR_MS)
-    const span = now - (online[0] ?? now) + 1
-    return Math.min(10, Math.floor((10 * online.length) / span))
+    const known = seen(now)
+    const span = now - (known[0] ?? now) + 1
+    return Math.floor((10 * known.length) / span)
   }
 }

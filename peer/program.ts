@@ -1,5 +1,6 @@
 import { AppError, isAppError } from '../core/base/errors.ts'
 import { jsonLog, type Log } from './log.ts'
+import { relayOrigin } from './relay-info.ts'
 
 /** How long a program may take to leave in good order; the supervisor kills it after 10 s. */
 const LEAVE_WITHIN_MS = 8000
@@ -64,4 +65,19 @@ export function parsePort(text: string): number {
   const port = /^\d{1,5}$/.test(text) ? Number(text) : NaN
   if (!(port <= 65535)) throw new AppError('invalid', 'option.port', `--port must be a number from 0 to 65535, not "${text}"`)
   return port
+}
+
+/** `text`, the value of option `name`, as the origin of a relay. Throws `invalid` `option.origin`. */
+export function parseOrigin(name: string, text: string): string {
+  try {
+    return relayOrigin(text)
+  } catch (cause) {
+    throw new AppError('invalid', 'option.origin', `--${name} must be an address such as https://relay.example, not "${text}"`, { cause })
+  }
+}
+
+/** What `parseArgs` of Node threw, as `invalid` `option.unknown` with its first sentence: the rest is advice for authors of commands. */
+export function misread(cause: unknown): AppError {
+  const said = cause instanceof Error ? cause.message : String(cause)
+  return new AppError('invalid', 'option.unknown', said.split(/\.(?=\s|$)/, 1)[0] ?? said, { cause })
 }

@@ -2,8 +2,8 @@ import { isIPv4, isIPv6 } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { parseArgs } from 'node:util'
 import { AppError } from '../core/base/errors.ts'
-import { parsePort } from '../peer/program.ts'
-import { originAddress, relayOrigin, webSocketAddress } from '../peer/relay-info.ts'
+import { misread, parseOrigin, parsePort } from '../peer/program.ts'
+import { originAddress, webSocketAddress } from '../peer/relay-info.ts'
 
 export interface RelayOptions {
   /** 0 = any free one. */
@@ -24,7 +24,7 @@ export function parseOptions(args: readonly string[]): RelayOptions {
   if (data === undefined || data === '') throw new AppError('invalid', 'option.data', '--data must name a folder')
   if (!isIPv4(listen) && !isIPv6(listen)) throw new AppError('invalid', 'option.listen', `--listen must be an IP address, not "${listen}"`)
   const files = values.static === undefined ? {} : { files: values.static }
-  return { port: parsePort(port), listen, data, ...files, announce: announce.map(relayOrigin) }
+  return { port: parsePort(port), listen, data, ...files, announce: announce.map((text) => parseOrigin('announce', text)) }
 }
 
 function parse(args: readonly string[]) {
@@ -40,7 +40,7 @@ function parse(args: readonly string[]) {
       },
     })
   } catch (cause) {
-    throw new AppError('invalid', 'option.unknown', cause instanceof Error ? cause.message : String(cause), { cause })
+    throw misread(cause)
   }
 }
 
