@@ -8,10 +8,21 @@ import type { ShardFiles } from '../../core/vault/shard-files.ts'
  */
 export function opfsShardFiles(root: FileSystemDirectoryHandle, storage: StorageManager): ShardFiles {
   const folderOf = folderCache(root)
+  /** Chromium drops the answer to a handle that was garbage-collected while it was asked: the promise then never settles. */
+  const asked = new Set<FileSystemFileHandle>()
 
-  async function openFile(folder: string, name: string, create: boolean): Promise<FileSystemSyncAccessHandle> {
-    const directory = await folderOf(folder, create)
-    return (await directory.getFileHandle(name, { create })).createSyncAccessHandle()
+  async function ask<T>(folder: string, name: string, create: boolean, question: (file: FileSystemFileHandle) => Promise<T>): Promise<T> {
+    const file = await (await folderOf(folder, create)).getFileHandle(name, { create })
+    asked.add(file)
+    try {
+      return await question(file)
+    } finally {
+      asked.delete(file)
+    }
+  }
+
+  function openFile(folder: string, name: string, create: boolean): Promise<FileSystemSyncAccessHandle> {
+    return ask(folder, name, create, (file) => file.createSyncAccessHandle())
   }
 
   return {
@@ -34,8 +45,8 @@ export function opfsShardFiles(root: FileSystemDirectoryHandle, storage: Storage
       }),
     length: (folder, name) =>
       unlessMissing(async () => {
-        const handle = await (await folderOf(folder, false)).getFileHandle(name)
-        return (await handle.getFile()).size
+        const file = await ask(folder, name, false, (handle) => handle.getFile())
+        return file.size
       }),
     async remove(folder, name) {
       await unlessMissing(async () => (await folderOf(folder, false)).removeEntry(name))
