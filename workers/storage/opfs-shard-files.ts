@@ -8,18 +8,7 @@ import type { ShardFiles } from '../../core/vault/shard-files.ts'
  */
 export function opfsShardFiles(root: FileSystemDirectoryHandle, storage: StorageManager): ShardFiles {
   const folderOf = folderCache(root)
-  /** Chromium drops the answer to a handle that was garbage-collected while it was asked: the promise then never settles. */
-  const asked = new Set<FileSystemFileHandle>()
-
-  async function ask<T>(folder: string, name: string, create: boolean, question: (file: FileSystemFileHandle) => Promise<T>): Promise<T> {
-    const file = await (await folderOf(folder, create)).getFileHandle(name, { create })
-    asked.add(file)
-    try {
-      return await question(file)
-    } finally {
-      asked.delete(file)
-    }
-  }
+  const ask = asker(folderOf)
 
   function openFile(folder: string, name: string, create: boolean): Promise<FileSystemSyncAccessHandle> {
     return ask(folder, name, create, (file) => file.createSyncAccessHandle())
@@ -61,6 +50,25 @@ export function opfsShardFiles(root: FileSystemDirectoryHandle, storage: Storage
 }
 
 type FolderOf = (name: string, create: boolean) => Promise<FileSystemDirectoryHandle>
+
+type Ask = <T>(folder: string, name: string, create: boolean, question: (file: FileSystemFileHandle) => Promise<T>) => Promise<T>
+
+/**
+ * Asks something of a file's handle, and holds on to the handle until the answer came: Chromium drops the answer to one that was
+ * garbage-collected meanwhile, and the promise never settles.
+ */
+function asker(folderOf: FolderOf): Ask {
+  const asked = new Set<FileSystemFileHandle>()
+  return async (folder, name, create, question) => {
+    const file = await (await folderOf(folder, create)).getFileHandle(name, { create })
+    asked.add(file)
+    try {
+      return await question(file)
+    } finally {
+      asked.delete(file)
+    }
+  }
+}
 
 /** Remembers the handles of at most 256 folders: one per first byte of a root. */
 function folderCache(root: FileSystemDirectoryHandle): FolderOf {
