@@ -1,6 +1,6 @@
 import type { DownloadState, LinkView, PeerContract, Snapshot } from '../../workers/contract.ts'
 import { toPlainError, type PlainError } from '../../core/base/errors.ts'
-import { startDownload } from './shoal.svelte.ts'
+import { download } from './download.ts'
 
 /** Wait between two looks for a link whose hosts are away, in milliseconds: long enough not to flood, short enough to wait for. */
 const RETRY_TIME = 5000
@@ -39,12 +39,9 @@ export class SharedLink {
   async save(): Promise<void> {
     this.problem = undefined
     try {
-      const { url, token } = await this.peer.downloadLink(this.seed)
-      const frame = startDownload(url)
-      await this.peer.watchDownload(token, (download) => {
-        this.download = download
-        if (download.kind !== 'running') frame.remove()
-        this.problem = download.kind === 'failed' ? download.error : download.kind === 'running' ? download.problem : undefined
+      await download(this.peer, await this.peer.downloadLink(this.seed), (state) => {
+        this.download = state
+        this.problem = state.kind === 'failed' ? state.error : state.kind === 'running' ? state.problem : undefined
       })
     } catch (error) {
       this.problem = toPlainError(error)

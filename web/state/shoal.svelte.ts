@@ -1,6 +1,7 @@
 import type { FileToAdd, PeerContract, Snapshot } from '../../workers/contract.ts'
 import { toPlainError, type PlainError } from '../../core/base/errors.ts'
 import { explain } from '../words.ts'
+import { download } from './download.ts'
 
 const EMPTY: Snapshot = {
   phase: 'starting',
@@ -69,10 +70,7 @@ export class Shoal {
 
   async download(id: string): Promise<void> {
     await this.attempt(async () => {
-      const { url, token } = await this.peer.downloadFile(id)
-      const frame = startDownload(url)
-      await this.peer.watchDownload(token, (download) => {
-        if (download.kind !== 'running') frame.remove()
+      await download(this.peer, await this.peer.downloadFile(id), (download) => {
         if (download.kind === 'failed') this.explain(download.error)
         else if (download.kind === 'running' && download.problem !== undefined) this.explain(download.problem)
       })
@@ -123,16 +121,6 @@ function today(): string {
 /** The address that opens a file anywhere; the seed stays in the fragment, which no server is sent. */
 export function linkUrl(seed: string): string {
   return `${location.origin}${location.pathname}#/s/${seed}`
-}
-
-/** Loads `url` in a hidden frame: the service worker answers it as a download, and this page stays as it is. Returns the frame, to be removed at the end. */
-export function startDownload(url: string): HTMLIFrameElement {
-  const frame = document.createElement('iframe')
-  frame.hidden = true
-  frame.title = 'Download'
-  frame.src = url
-  document.body.append(frame)
-  return frame
 }
 
 /** Saves a small blob under `name`. */
