@@ -129,6 +129,25 @@ describe('packs and known content', () => {
     for (const host of hosts.slice(8, 9)) host.kill()
     expect(await reads(device.running.fileReader(again), bytes)).toBe(true)
   })
+
+  test('content stored anew while some hosts were away leaves an older link what these hosts bring back', async () => {
+    const made = await world()
+    const hosts = await made.hosts(16)
+    const device = made.device()
+    await device.start()
+    const bytes = noise(1.2 * MIB)
+    const link = device.running.link(await device.store(testFile('a', bytes)))
+    for (const host of hosts.slice(0, 6)) host.kill()
+    await made.until(() => device.running.snapshot().hosts === 10)
+    await device.store(testFile('b', bytes))
+    for (const host of hosts.slice(0, 6)) await host.start()
+    await made.until(() => device.running.snapshot().hosts === 16, 'all hosts')
+    await made.until(() => ![...device.metaDisk.entries.keys()].some((key) => key.startsWith('release/')), 'hosts to be told what may go')
+    for (const host of hosts.slice(6, 12)) host.kill()
+    const reader = made.reader()
+    expect(await reads(await reader.linkReader(link), bytes)).toBe(true)
+    await reader.stop()
+  })
 })
 
 describe('cancelling and removing', () => {

@@ -122,7 +122,9 @@ export class Keeper {
     const there = await this.deps.journal.read(listKey.sealed(name), sealedRecord)
     if (there === undefined) return { record: freshRecord(coded, member.file), changes: [] }
     const dead = new Set(await this.deps.alive.deadRows(toHex(name), there, member.file.control.signal))
-    const released = there.rows.flatMap((row, index) => {
+    // Links that other files have given out name the hosts of before. What these still hold stays theirs until its lease ends.
+    const named = await this.usedByOthers(name, member.file)
+    const released = named ? [] : there.rows.flatMap((row, index) => {
       const root = there.roots[index]
       return dead.has(index) && row.host !== undefined && row.lease !== undefined && root !== undefined ? [{ host: row.host, lease: row.lease, root }] : []
     })
@@ -130,6 +132,12 @@ export class Keeper {
     const changes = await mergeReleases(this.deps.journal, released, { secret: there.secret, expires })
     const rows = there.rows.map((row, index) => (dead.has(index) ? { host: undefined, state: 'none' as const, lease: undefined } : row))
     return { record: { ...there, rows }, changes }
+  }
+
+  private async usedByOthers(name: Uint8Array, file: FileEntry): Promise<boolean> {
+    const own = listKey.use(name, fromHex(file.id))
+    for await (const key of this.deps.journal.keys(listKey.uses(name))) if (key !== own) return true
+    return false
   }
 
   /** One batch: references, uses and progress of all members. */

@@ -128,6 +128,8 @@ export class Releaser {
     const chunk = shipper.chunks.get(name)
     const last = !(await this.usedByOthers(sealedName, file))
     if (last) {
+      // From here on a receipt that comes is one to be released under: none slips in between this look at the rows and their end.
+      chunk?.dropped.abort()
       const sealed = chunk?.record() ?? (await journal.read(listKey.sealed(sealedName), sealedRecord))
       const held = (sealed?.rows ?? []).flatMap(({ host, lease }, index) => {
         const root = sealed?.roots[index]

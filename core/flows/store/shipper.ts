@@ -87,6 +87,11 @@ export class Shipper {
     const rows = chunk.rows.flatMap(({ state }, index) => (isOpen(state) ? [{ chunk, index }] : []))
     if (chunk.rows.some(({ host }) => host === undefined)) {
       await this.deps.search.settled(chunk.rows.length, signal)
+      if (chunk.dropped.signal.aborted) {
+        // Written now, its record would come back after it was deleted.
+        this.unplaced = this.unplaced.filter((other) => other !== chunk)
+        return
+      }
       const group = this.choose(chunk)
       if (group === undefined) {
         if (this.deps.hosts.allFull()) for (const file of chunk.users.keys()) this.deps.failed(file, noRoom())
