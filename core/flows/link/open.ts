@@ -17,6 +17,8 @@ import type { Search } from '../hosts/search.ts'
 const LOOKUP_MS = 15_000
 /** One question to the hosts and the DHT, in ms. */
 const ASK_MS = 8000
+/** A holder that is not connected by then is looked up by its key, in ms. */
+const MEET_MS = 3000
 /** Once somebody had it, newer answers are waited for this long, in ms. */
 const GRACE_MS = 700
 /** Waits between questions, unless a host turns up, in ms. */
@@ -138,6 +140,12 @@ async function openNewest(
   }
 }
 
+/** Gives the search for hosts, which learns addresses, some time to connect to a holder of which only the key is known. */
+async function met(holder: PeerKey, { hosts, clock }: OpenDeps, signal: AbortSignal): Promise<void> {
+  const until = clock.now() + MEET_MS
+  while (!hosts.isConnected(holder) && clock.now() < until) await ringOr(hosts.changed, until - clock.now(), clock, signal)
+}
+
 /** The first right object that a holder gives. */
 async function fromHolders(
   holders: readonly PeerKey[],
@@ -149,6 +157,7 @@ async function fromHolders(
   const late = new AbortController()
   const stop = AbortSignal.any([signal, late.signal])
   const questions = holders.map(async (holder) => {
+    await met(holder, deps, stop)
     const client = await deps.hosts.client(holder, stop)
     const { bytes } = await client.getObject(keys.recordName, { signal: stop })
     if (!fits(bytes)) throw new AppError('corrupt', 'object.damaged', 'another object than the record names')
