@@ -1,4 +1,5 @@
 import { circuitRelayServer } from '@libp2p/circuit-relay-v2'
+import type { Listener } from '@libp2p/interface'
 import { peerIdFromPrivateKey } from '@libp2p/peer-id'
 import type { Datastore } from 'interface-datastore'
 import { createLibp2p } from 'libp2p'
@@ -9,7 +10,7 @@ import { nodeOptions, peerServices, type RelayNode } from './assembly.ts'
 import { privateKeyFromSeed } from './identity.ts'
 import type { Log } from './log.ts'
 import { RecordStore, sweepNowAndThen } from './record-store.ts'
-import { changed, shoalWebSockets, type UpgradingListener } from './web-sockets.ts'
+import { changed, shoalWebSockets } from './web-sockets.ts'
 
 const DAY = 86_400_000
 /** Peers that may be reached through this relay. Each costs one idle connection, about 100 KiB. */
@@ -24,6 +25,11 @@ const RESERVATION_TTL_MS = 7 * DAY
 /** What a relayed connection may carry: signalling. With no limit it would count as a direct one, and never become one. */
 const RELAYED_BYTES = 256n * 1024n
 const RELAYED_MS = 120_000
+
+/** libp2p's WebSocket listener, as far as we hand it sockets that another server accepted. */
+interface UpgradingListener extends Listener {
+  onUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void
+}
 
 export interface RelayPeerInit {
   readonly seed: Uint8Array
@@ -48,7 +54,7 @@ export async function startRelayPeer(init: RelayPeerInit): Promise<RelayPeer> {
   const privateKey = await privateKeyFromSeed(init.seed)
   const peer = peerIdFromPrivateKey(privateKey)
   const datastore = await RecordStore.open({ inner: init.datastore, clock: init.clock, self: peer.toString() })
-  const listeners: UpgradingListener[] = []
+  const listeners: Listener[] = []
   const options = nodeOptions({
     privateKey,
     transports: [shoalWebSockets((listener) => listeners.push(listener))],
@@ -71,7 +77,7 @@ export async function startRelayPeer(init: RelayPeerInit): Promise<RelayPeer> {
   })
   const node: RelayNode = await createLibp2p({ ...options, services: { ...peerServices('server'), relay } })
   const [listener] = listeners
-  if (listener === undefined) throw changed()
+  if (listener === undefined || !isUpgrading(listener)) throw changed()
   freeSlots(node)
   const ending = new AbortController()
   void sweepNowAndThen(datastore, init, ending.signal)
@@ -85,6 +91,10 @@ export async function startRelayPeer(init: RelayPeerInit): Promise<RelayPeer> {
       await node.stop()
     },
   }
+}
+
+function isUpgrading(listener: Listener): listener is UpgradingListener {
+  return 'onUpgrade' in listener
 }
 
 /** The relay frees the slots of those who left only when their time is over: a week in which nobody else gets them. */

@@ -1,7 +1,5 @@
 import type { Listener, Transport } from '@libp2p/interface'
 import { webSockets } from '@libp2p/websockets'
-import type { IncomingMessage } from 'node:http'
-import type { Duplex } from 'node:stream'
 import { AppError } from '../core/base/errors.ts'
 import type { Transports } from './assembly.ts'
 
@@ -9,24 +7,31 @@ import type { Transports } from './assembly.ts'
 const ABNORMAL = 1006
 /** The first code that programs may use as they like. */
 const BROKEN = 4000
+/** Bytes of one message. libp2p sends a Noise message at a time, 64 KiB; the library takes 100 MiB, and from anybody, before any handshake. */
+export const MAX_MESSAGE = 1024 * 1024
 
 interface Socket {
   close(code?: number, reason?: string): void
 }
+/** A socket of the package `ws`: it emits `error` for any malformed frame, and closes itself. */
+interface AcceptedSocket extends Socket {
+  on(type: 'error', listener: () => void): unknown
+}
 interface Dialler extends Transport {
   _connect(...args: unknown[]): Promise<Socket>
 }
-/** The WebSocket listener of libp2p, as far as we hand it sockets that another server accepted. */
-export interface UpgradingListener extends Listener {
-  onUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void
-  onWsServerConnection(socket: Socket, request: IncomingMessage): void
+/** The WebSocket listener of libp2p on Node. Types of Node stay out of this file: browsers load it, too. */
+interface AcceptingListener extends Listener {
+  readonly wsServer: { readonly options: { maxPayload: number } }
+  onWsServerConnection(socket: AcceptedSocket, ...request: unknown[]): void
 }
 
 /**
- * libp2p's WebSockets, mended: a connection that is broken off is closed, on both sides. `onListener` gets each listener made.
- * Both reach into internals of a pinned version, and throw `bug` `websocket.internals` when these are gone.
+ * libp2p's WebSockets, mended: a connection that is broken off is closed, on both sides; malformed frames and oversized messages end a
+ * connection, not the process. `onListener` gets
+ * each listener made. All of it reaches into internals of a pinned version, and throws `bug` `websocket.internals` when these are gone.
  */
-export function shoalWebSockets(onListener: (listener: UpgradingListener) => void = () => undefined): Transports[number] {
+export function shoalWebSockets(onListener: (listener: Listener) => void = () => undefined): Transports[number] {
   const factory = webSockets()
   return (components) => {
     const transport = factory(components)
@@ -37,9 +42,14 @@ export function shoalWebSockets(onListener: (listener: UpgradingListener) => voi
     transport.createListener = (options) => {
       const listener = create(options)
       // In a browser nobody listens, and the listener there is another.
-      if (isUpgrading(listener)) {
+      if (isAccepting(listener)) {
         const accept = listener.onWsServerConnection.bind(listener)
-        listener.onWsServerConnection = (socket, request) => accept(closable(socket), request)
+        listener.onWsServerConnection = (socket, ...request) => {
+          // libp2p does not listen, and an error that nobody hears ends the process: one bad frame of anybody would.
+          socket.on('error', () => undefined)
+          accept(closable(socket), ...request)
+        }
+        listener.wsServer.options.maxPayload = MAX_MESSAGE
         onListener(listener)
       }
       return listener
@@ -58,8 +68,8 @@ function isDialler(transport: Transport): transport is Dialler {
   return '_connect' in transport && typeof transport._connect === 'function'
 }
 
-function isUpgrading(listener: Listener): listener is UpgradingListener {
-  return 'onUpgrade' in listener && 'onWsServerConnection' in listener
+function isAccepting(listener: Listener): listener is AcceptingListener {
+  return 'wsServer' in listener && 'onWsServerConnection' in listener
 }
 
 /** What a caller throws who needs an internal of the library that is not there. */
