@@ -60,7 +60,8 @@ export async function startHttp(listen: string, port: number, init: RelayHttpIni
     socket.on('error', () => socket.destroy())
     const upgrade = pathOf(request) === '/' ? init.upgrade() : undefined
     if (upgrade === undefined) {
-      socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
+      // Destroyed as well: the other side may leave its half open for ever, and `close` would wait for it.
+      socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n', () => socket.destroy())
       return
     }
     taken.add(socket)

@@ -3,6 +3,7 @@ import { createReadStream } from 'node:fs'
 import { readdir, readFile, stat } from 'node:fs/promises'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { extname, join, relative, sep } from 'node:path'
+import { pipeline } from 'node:stream'
 import { AppError } from '../core/base/errors.ts'
 
 const TYPES: Readonly<Record<string, string>> = {
@@ -76,7 +77,8 @@ export class StaticFiles {
     }
     response.writeHead(200, { 'Content-Type': file.type, 'Content-Length': file.size })
     if (request.method === 'HEAD') response.end()
-    else createReadStream(file.path).on('error', () => response.destroy()).pipe(response)
+    // `pipe` alone would keep the file open when whoever asked goes away half-way.
+    else pipeline(createReadStream(file.path), response, () => undefined)
     return true
   }
 }

@@ -1,6 +1,6 @@
 import { createSocket } from 'node:dgram'
 import { describe, expect, it } from 'vitest'
-import { AnswerQuota, bindingResponse, parseBindingRequest, startStun } from './stun.ts'
+import { AnswerQuota, bindingResponse, parseBindingRequest, responseTo, startStun } from './stun.ts'
 
 const bytes = (hex: string) => Uint8Array.from(Buffer.from(hex.replace(/\s/g, ''), 'hex'))
 
@@ -69,6 +69,12 @@ describe('STUN Binding', () => {
     expect(quota.take('d')).toBe(false)
     now = 1000
     expect(taken('a', 50)).toBe(20)
+  })
+
+  it('leaves a packet from port 0 unanswered, since sending to it throws', () => {
+    const quota = new AnswerQuota(() => 0)
+    expect(responseTo(REQUEST, { address: '192.0.2.1', port: 0 }, quota, '')).toBeUndefined()
+    expect(responseTo(REQUEST, { address: '::ffff:192.0.2.1', port: 32853 }, quota, 'test vector')?.subarray(36, 48)).toEqual(IPV4)
   })
 
   it('answers over UDP with the address that it sees', async () => {

@@ -107,11 +107,8 @@ export async function startStun(host: string, port: number, options: { now: () =
   const socket = createSocket({ type: isIPv6(host) ? 'udp6' : 'udp4' })
   const quota = new AnswerQuota(options.now)
   socket.on('message', (message, from) => {
-    const request = parseBindingRequest(message)
-    if (request === undefined || !quota.take(from.address)) return
-    // A socket for both families shows IPv4 clients as mapped; they want to know their IPv4 address.
-    const address = from.address.replace(/^::ffff:(?=[\d.]+$)/, '')
-    socket.send(bindingResponse(request, address, from.port, options.software ?? 'shoal'), from.port, from.address)
+    const response = responseTo(message, from, quota, options.software ?? 'shoal')
+    if (response !== undefined) socket.send(response, from.port, from.address)
   })
   await bound(socket, host, port)
   // An ICMP error for one answer must not end the server.
@@ -120,6 +117,16 @@ export async function startStun(host: string, port: number, options: { now: () =
     port: socket.address().port,
     close: () => new Promise((resolve) => socket.close(() => resolve())),
   }
+}
+
+/** The answer to a packet, or `undefined` where none is due. */
+export function responseTo(message: Uint8Array, from: Pick<RemoteInfo, 'address' | 'port'>, quota: AnswerQuota, software: string): Uint8Array | undefined {
+  const request = parseBindingRequest(message)
+  // Whoever forges its port as 0 cannot be answered, and Node throws at the attempt.
+  if (request === undefined || from.port === 0 || !quota.take(from.address)) return undefined
+  // A socket for both families shows IPv4 clients as mapped; they want to know their IPv4 address.
+  const address = from.address.replace(/^::ffff:(?=[\d.]+$)/, '')
+  return bindingResponse(request, address, from.port, software)
 }
 
 function bound(socket: Socket, address: string, port: number): Promise<void> {
