@@ -1,3 +1,4 @@
+import { fstatSync } from 'node:fs'
 import { AppError, isAppError } from '../core/base/errors.ts'
 import { jsonLog, type Log } from './log.ts'
 import { relayOrigin } from './relay-info.ts'
@@ -13,7 +14,7 @@ export interface Running {
 
 /**
  * Runs a program of the supervisor's: prints `{"ready":true,…}` on stdout once `start` resolved, or `{"error":"sentence"}` and exit code 1;
- * leaves when stdin ends, and on SIGTERM and SIGINT. Logs go to stderr.
+ * leaves on SIGTERM and SIGINT, and when its stdin is a pipe that ends: so it never outlives its supervisor. Logs go to stderr.
  */
 export async function runProgram(start: (log: Log) => Promise<Running>): Promise<void> {
   const log = jsonLog((line) => process.stderr.write(`${line}\n`), Date.now, 'warn')
@@ -44,10 +45,17 @@ function stopAsked(): Promise<undefined> {
     const stop = () => resolve(undefined)
     process.once('SIGTERM', stop)
     process.once('SIGINT', stop)
+    if (!hasPipe()) return
     process.stdin.once('end', stop)
     process.stdin.once('error', stop)
     process.stdin.resume()
   })
+}
+
+/** Whether somebody holds the other end of stdin. A service manager gives /dev/null, which ends at once; a terminal stops who reads it in the background. */
+function hasPipe(): boolean {
+  const stdin = fstatSync(0)
+  return stdin.isFIFO() || stdin.isSocket()
 }
 
 function say(news: Readonly<Record<string, unknown>>): void {

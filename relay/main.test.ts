@@ -16,10 +16,12 @@ interface Child {
 }
 
 /** Starts the relay as the supervisor does, and waits for its first line. */
-async function start(args: readonly string[]): Promise<Child> {
-  const child = spawn(process.execPath, ['relay/main.ts', ...args], { stdio: ['pipe', 'pipe', 'inherit'] })
+async function start(args: readonly string[], stdin: 'pipe' | 'ignore' = 'pipe'): Promise<Child> {
+  const child = spawn(process.execPath, ['relay/main.ts', ...args], { stdio: [stdin, 'pipe', 'inherit'] })
+  const { stdout } = child
+  if (stdout === null) throw new RangeError('no stdout')
   const ended = new Promise<number | null>((resolve) => child.once('close', resolve))
-  const line = new Promise<string>((resolve) => createInterface({ input: child.stdout }).once('line', resolve))
+  const line = new Promise<string>((resolve) => createInterface({ input: stdout }).once('line', resolve))
   return { process: child, news: JSON.parse(await line) as Record<string, unknown>, ended }
 }
 
@@ -137,6 +139,14 @@ describe('the relay process', () => {
     expect(third.news['peer']).toBe(first.news['peer'])
     third.process.stdin?.end()
     expect(await third.ended).toBe(0)
+  })
+
+  it('runs on without a supervisor, as under a service manager that gives it no stdin', async () => {
+    const alone = await start(['--port', '0', '--data', join(folder, 'alone')], 'ignore')
+    const well = await fetch(`http://127.0.0.1:${String(alone.news['port'])}/healthz`)
+    expect(well.status).toBe(200)
+    alone.process.kill('SIGTERM')
+    expect(await alone.ended).toBe(0)
   })
 
   async function rawHead(...lines: string[]): Promise<string> {
