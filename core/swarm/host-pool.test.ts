@@ -108,6 +108,19 @@ describe('a pool of hosts', () => {
     await expect(pool.get(hint(host))).resolves.toBeDefined()
   })
 
+  test('opens anew for who comes right after the others gave up', async () => {
+    const { world, pool, opened } = await scene()
+    const host = await world.host()
+    const stop = new AbortController()
+    const given = failure(pool.get(hint(host), { signal: stop.signal }))
+    stop.abort()
+    expect(await given).toMatchObject({ kind: 'aborted' })
+    const client = await pool.get(hint(host), { signal: new AbortController().signal })
+    await settle()
+    expect(pool.connected()).toEqual([{ hint: hint(host), client }])
+    expect(opened()).toBeLessThanOrEqual(2)
+  })
+
   test('goes on opening for the one who still waits', async () => {
     const { world, pool, opened } = await scene()
     const host = await world.host()

@@ -59,7 +59,8 @@ export class HostPool {
     const host = this.know(hint)
     host.used = ++this.turn
     if (host.client !== undefined) return host.client
-    if (host.opening === undefined) {
+    // One that all have given up takes a moment to end; who comes then must not be told that it was cancelled.
+    if (host.opening === undefined || host.opening.control.signal.aborted) {
       this.checkRest(host)
       this.makeRoom()
       host.opening = this.begin(host)
@@ -149,7 +150,7 @@ export class HostPool {
       if (error.kind !== 'aborted') this.rest(host, error)
       throw error
     } finally {
-      delete host.opening
+      if (host.opening?.control.signal === signal) delete host.opening
       this.options.changed?.()
     }
   }
