@@ -110,7 +110,9 @@ export class FolderLock {
   static async take(folder) {
     const file = join(folder, 'lock.json')
     const before = holderOf(file)
-    if (before !== undefined && !(await goneWithin(HOLDER_LEAVES_MS, [before.pid]))) {
+    // In a container that was killed and started again, the old process had the very number that this one has.
+    const isOther = before !== undefined && before.pid !== process.pid
+    if (isOther && !(await goneWithin(HOLDER_LEAVES_MS, [before.pid]))) {
       throw new Stop(`Another Shoal already runs on ${folder} (process ${before.pid}). Stop it, or choose another folder with --data.`)
     }
     const lock = new FolderLock(file)

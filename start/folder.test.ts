@@ -48,6 +48,19 @@ test('the lock of a supervisor that was killed is taken over once its children a
   expect(await readdir(folder)).toEqual([])
 })
 
+test('a lock with our own process number is that of a killed supervisor in a container, and is taken over', async () => {
+  // The command line of the test's process does not look like a supervisor's, so a child plays it: it takes the lock that names itself.
+  const script = join(folder, 'start.mjs')
+  await writeFile(script, `
+    import { writeFileSync } from 'node:fs'
+    import { FolderLock } from ${JSON.stringify(new URL('folder.mjs', import.meta.url).href)}
+    writeFileSync(${JSON.stringify(join(folder, 'lock.json'))}, JSON.stringify({ pid: process.pid, children: [] }))
+    await FolderLock.take(${JSON.stringify(folder)})
+  `)
+  const child = spawn(process.execPath, [script], { stdio: 'ignore' })
+  expect(await new Promise((resolve) => child.on('exit', resolve))).toBe(0)
+})
+
 test('a lock that was cut off in the middle of writing does not lock anyone out', async () => {
   await writeFile(join(folder, 'lock.json'), '{"pid":')
   const lock = await FolderLock.take(folder)

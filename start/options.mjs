@@ -19,6 +19,9 @@ export const MAX_HOSTS = 256
 /** Less than this holds not even a few shards. */
 export const MIN_SPACE = 1_000_000
 
+/** Ports from 1024 on that browsers refuse to open (Fetch standard, "bad port"); the lower ones need root anyway, but for a few. */
+const REFUSED_PORTS = [1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697, 10080]
+
 /** @type {Readonly<Record<string, number>>} */
 const UNITS = { KB: 1e3, MB: 1e6, GB: 1e9, TB: 1e12, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30, TiB: 2 ** 40 }
 
@@ -57,6 +60,13 @@ export function parseSpace(text) {
   return bytes
 }
 
+/** @param {string} text */
+function parsePort(text) {
+  const port = wholeNumber('port', text, 1, 65_535)
+  if (REFUSED_PORTS.includes(port)) throw new Stop(`Browsers do not open port ${port}. Choose another with --port.`)
+  return port
+}
+
 /** @param {string[]} args */
 function read(args) {
   try {
@@ -93,7 +103,7 @@ export function parseOptions(args) {
   }
   if (values.data === '') throw new Stop('--data must name a folder.')
   return {
-    port: wholeNumber('port', values.port, 1, 65_535),
+    port: parsePort(values.port),
     listen: values.listen,
     hosts: wholeNumber('hosts', values.hosts, 0, MAX_HOSTS),
     space: parseSpace(values['host-space']),

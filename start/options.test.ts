@@ -28,6 +28,7 @@ test('sizes are decimal with B and binary with iB', () => {
 
 test.each([
   [['--port', '0'], '--port must be a whole number from 1 to 65535, not "0".'],
+  [['--port', '6000'], 'Browsers do not open port 6000. Choose another with --port.'],
   [['--port', '80a'], '--port must be a whole number from 1 to 65535, not "80a".'],
   [['--hosts', '-1'], '"npm start -- --help"'],
   [['--hosts=-1'], '--hosts must be a whole number from 0 to 256, not "-1".'],
