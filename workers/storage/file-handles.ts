@@ -1,4 +1,5 @@
 import { storageError, type ShoalDatabase } from './database.ts'
+import { holder } from './hold.ts'
 
 /** Where the files come from that are being stored, as far as the browser lets a page keep that. */
 export interface FileHandles {
@@ -17,15 +18,16 @@ interface WithPermission {
 
 /** The `FileHandles` in `database`. Throws `quota` or `transient` (`meta.failed`). */
 export function idbFileHandles(database: ShoalDatabase): FileHandles {
+  const hold = holder()
   return {
     async put(fileId, handle) {
       await database.put('handles', handle, fileId).catch(rethrow)
     },
     async file(fileId) {
       const handle = await database.get('handles', fileId).catch(rethrow)
-      if (handle === undefined || !(await permitted(handle))) return undefined
+      if (handle === undefined || !(await hold(handle, permitted))) return undefined
       try {
-        return await handle.getFile()
+        return await hold(handle, (one) => one.getFile())
       } catch {
         // Moved, deleted, or permission withdrawn: in each case the person must hand it over again.
         return undefined

@@ -4,6 +4,7 @@ import type { ShardStore } from '../../core/ports/shard-store.ts'
 import { openShardStore } from '../../core/vault/shard-store.ts'
 import { openDatabase } from './database.ts'
 import { idbFileHandles, type FileHandles } from './file-handles.ts'
+import { holder } from './hold.ts'
 import { idbMetaStore } from './idb-meta-store.ts'
 import { opfsShardFiles } from './opfs-shard-files.ts'
 
@@ -43,7 +44,7 @@ export async function openBrowserStorage(storage: StorageManager): Promise<Brows
 async function shardFolder(storage: StorageManager): Promise<FileSystemDirectoryHandle> {
   try {
     const root = await storage.getDirectory()
-    return await root.getDirectoryHandle(FOLDER, { create: true })
+    return await holder()(root, (folder) => folder.getDirectoryHandle(FOLDER, { create: true }))
   } catch (cause) {
     throw new AppError('transient', 'storage.refused', 'this browser window keeps nothing', { cause })
   }

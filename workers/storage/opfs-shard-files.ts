@@ -1,6 +1,7 @@
 import { AppError } from '../../core/base/errors.ts'
 import type { Bytes } from '../../core/base/bytes.ts'
 import type { ShardFiles } from '../../core/vault/shard-files.ts'
+import { holder } from './hold.ts'
 
 /**
  * Shard files in the folder `root` of the origin private file system, by sync access handles: dedicated workers only.
@@ -53,21 +54,10 @@ type FolderOf = (name: string, create: boolean) => Promise<FileSystemDirectoryHa
 
 type Ask = <T>(folder: string, name: string, create: boolean, question: (file: FileSystemFileHandle) => Promise<T>) => Promise<T>
 
-/**
- * Asks something of a file's handle, and holds on to the handle until the answer came: Chromium drops the answer to one that was
- * garbage-collected meanwhile, and the promise never settles.
- */
+/** Asks something of a file's handle. */
 function asker(folderOf: FolderOf): Ask {
-  const asked = new Set<FileSystemFileHandle>()
-  return async (folder, name, create, question) => {
-    const file = await (await folderOf(folder, create)).getFileHandle(name, { create })
-    asked.add(file)
-    try {
-      return await question(file)
-    } finally {
-      asked.delete(file)
-    }
-  }
+  const hold = holder()
+  return async (folder, name, create, question) => hold(await (await folderOf(folder, create)).getFileHandle(name, { create }), question)
 }
 
 /** Remembers the handles of at most 256 folders: one per first byte of a root. */
@@ -77,8 +67,10 @@ function folderCache(root: FileSystemDirectoryHandle): FolderOf {
     const known = folders.get(name)
     if (known !== undefined) return known
     const folder = await root.getDirectoryHandle(name, { create })
-    folders.set(name, folder)
-    return folder
+    // Of two that asked at once both get the same one: the other would be held by nobody while it is asked (hold.ts).
+    const first = folders.get(name) ?? folder
+    folders.set(name, first)
+    return first
   }
 }
 

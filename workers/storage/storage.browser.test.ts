@@ -136,6 +136,18 @@ describe('a worker that is killed', () => {
   })
 })
 
+describe('a worker whose garbage is collected all the time', () => {
+  let bench: Bench
+  afterEach(() => clean(bench))
+
+  it('gets an answer to every read: no handle is collected while it is asked', async () => {
+    bench = await startWorker(uniqueName())
+    const roots = Array.from({ length: 32 }, (_, i) => testRoot(i))
+    for (const [i, root] of roots.entries()) await bench.remote.put(root, testBytes(1000, i))
+    expect(await bench.remote.getAmongGarbage(roots, 25)).toBe(32 * 25)
+  }, 20_000)
+})
+
 describe('file handles', () => {
   it('bring a file back after the database was closed, and are gone once deleted', async () => {
     const name = uniqueName()

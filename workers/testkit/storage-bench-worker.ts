@@ -21,6 +21,8 @@ export interface StorageBench {
   list(): Promise<ShardEntry[]>
   room(): Promise<{ used: number; free: number }>
   close(): Promise<void>
+  /** Reads `roots` side by side, `rounds` times, while the garbage collector is kept busy. Resolves to the number of answers. */
+  getAmongGarbage(roots: readonly string[], rounds: number): Promise<number>
   metaGet(key: string): Promise<Uint8Array | undefined>
   metaBatch(changes: readonly MetaChange[], options?: { strict?: boolean }): Promise<void>
   metaRange(prefix: string): Promise<(readonly [string, Uint8Array])[]>
@@ -64,6 +66,23 @@ class Bench implements StorageBench {
   metaBatch = (changes: readonly MetaChange[], options?: { strict?: boolean }): Promise<void> => this.meta!.batch(changes, options)
   metaRange = (prefix: string): Promise<(readonly [string, Uint8Array])[]> => collect(this.meta!.range(prefix))
   metaClose = (): Promise<void> => this.meta!.close()
+
+  async getAmongGarbage(roots: readonly string[], rounds: number): Promise<number> {
+    let answers = 0
+    let over = false
+    const litter = async (): Promise<void> => {
+      while (!over) {
+        // Buffers weigh on the collector as their bytes do, and cost it no time.
+        for (let i = 0; i < 8; i++) new ArrayBuffer(16 * 2 ** 20)
+        await new Promise((resolve) => setTimeout(resolve))
+      }
+    }
+    const littering = litter()
+    for (let round = 0; round < rounds; round++) answers += (await Promise.all(roots.map((root) => this.get(root)))).length
+    over = true
+    await littering
+    return answers
+  }
 
   async fillMeta(): Promise<void> {
     for (const size of [2 ** 20, 2 ** 14]) {
