@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { fromHex, type Bytes } from '../base/bytes.ts'
 import { settle } from '../testkit/fake-clock.ts'
 import { MemoryShardStore } from '../testkit/memory-shard-store.ts'
 import { ANNA, BERT, DAY, GIB, VaultBench } from '../testkit/vault-bench.ts'
@@ -117,6 +118,27 @@ describe('a vault keeps a shard', () => {
     await putting
     await vault.settled()
     expect(await vault.get(root)).toEqual(bytes)
+  })
+
+  test('promises nothing for a file that vanished or was cut off, and asks for it again', async () => {
+    const bench = new VaultBench()
+    const vault = await bench.open()
+    const disk = new MemoryShardStore(bench.shardDisk)
+    for (const change of [() => undefined, (bytes: Bytes) => bytes.slice(1)]) {
+      const { root, bytes } = bench.shard(100)
+      const offer = () => vault.verdicts(ANNA, [{ root: fromHex(root), size: bytes.length }])
+      await vault.put(ANNA, root, bytes)
+      disk.damage(root, change)
+      await expect(vault.commit(ANNA, [root], bench.lease(), signed)).rejects.toMatchObject({ kind: 'absent', code: 'shard.absent' })
+      expect(await vault.holding(ANNA, root)).toBeUndefined()
+      expect(await offer()).toEqual(['send'])
+      await vault.put(ANNA, root, bytes)
+      await vault.commit(ANNA, [root], bench.lease(), signed)
+      disk.damage(root, change)
+      expect(await offer()).toEqual(['send'])
+      await vault.put(ANNA, root, bytes)
+      expect(await offer()).toEqual(['leased'])
+    }
   })
 
   test('and mends it when it was damaged and is sent again', async () => {

@@ -328,8 +328,17 @@ export class Vault {
     }
   }
 
+  /** The index of the store names files that may have vanished since; reading nothing of one still says whether it is there, and whole. */
   private async isOnDisk(root: ShardRoot, size: number): Promise<boolean> {
-    return (await this.options.shards.size(root)) === size
+    const { shards } = this.options
+    if ((await shards.size(root)) !== size) return false
+    try {
+      await shards.get(root, { offset: 0, length: 0 })
+      return true
+    } catch (error) {
+      if (isAppError(error, 'corrupt') || isAppError(error, 'absent')) return false
+      throw error
+    }
   }
 
   private async isHeld(root: ShardRoot): Promise<boolean> {
