@@ -52,7 +52,19 @@ async function makeSeed(path: string): Promise<Bytes> {
     await file.close()
   }
   await rename(draft, path)
+  await flushFolder(dirname(path))
   return seed
+}
+
+/** A rename is on the disk only once its folder is (fsync(2)); Windows cannot open one, and NTFS journals renames itself. */
+async function flushFolder(path: string): Promise<void> {
+  if (process.platform === 'win32') return
+  const folder = await open(path, 'r')
+  try {
+    await folder.sync()
+  } finally {
+    await folder.close()
+  }
 }
 
 function codeOf(error: unknown): unknown {

@@ -79,6 +79,20 @@ describe('the directory of hosts', () => {
     expect(buckets.read).toHaveLength(4)
   })
 
+  it('takes only so many from a bucket that claims thousands, and reads on only as they are taken', async () => {
+    const liars = new Set(Array.from({ length: 1000 }, (_, n) => keyNumber(n)))
+    buckets.providers.set((await bucketCid(ROOT_BUCKET)).toString(), liars)
+    const stop = new AbortController()
+    const hosts = directory.find(stop.signal)[Symbol.asyncIterator]()
+    await hosts.next()
+    await settle()
+    expect(buckets.read).toHaveLength(1)
+    let count = 1
+    while ((await hosts.next()).done !== true) count++
+    expect(count).toBe(256)
+    expect(buckets.read.length).toBeGreaterThan(1)
+  })
+
   it('announces in the bucket of all, and again before the announcement ends', async () => {
     const ending = new AbortController()
     await directory.announce(ending.signal)

@@ -11,6 +11,10 @@ import type { Log } from './log.ts'
 const BUCKETS_AT_ONCE = 4
 /** Levels without a single host that are descended before the sample counts as exhausted. */
 const MAX_EMPTY_LEVELS = 3
+/** Hosts taken from one bucket. One that is full says so with fewer; who answers with thousands lies, and each costs memory and a dial. */
+const MAX_PER_BUCKET = 4 * BUCKET_FULL
+/** Hosts found and not yet taken, from which on no further bucket is read. */
+const MAX_WAITING = 2 * BUCKET_FULL
 /** One bucket is one look-up; what has not answered by then is left out. */
 const READ_WITHIN_MS = 10_000
 /** How long a fresh peer waits for somebody to ask. */
@@ -70,6 +74,7 @@ export class HostDirectory {
     const open: { bucket: Bucket; empty: number }[] = [{ bucket: ROOT_BUCKET, empty: 0 }]
     try {
       while (open.length > 0 && !signal.aborted) {
+        await found.room(signal)
         const batch = open.splice(0, BUCKETS_AT_ONCE)
         const counts = await Promise.all(batch.map(({ bucket }) => this.read(bucket, signal, (info) => found.push(info))))
         for (const [i, { bucket, empty }] of batch.entries()) {
@@ -87,7 +92,7 @@ export class HostDirectory {
     }
   }
 
-  /** Providers of one bucket, each once; resolves to their number, this peer left out. */
+  /** Providers of one bucket, each once, `MAX_PER_BUCKET` at most; resolves to their number, this peer left out. */
   private async read(bucket: Bucket, signal: AbortSignal, onHost: (info: PeerInfo) => void): Promise<number> {
     const limit = AbortSignal.any([signal, AbortSignal.timeout(READ_WITHIN_MS)])
     const providers = new Set<string>()
@@ -99,6 +104,7 @@ export class HostDirectory {
         if (providers.has(name) || info.id.equals(this.init.node.peerId)) continue
         providers.add(name)
         onHost(info)
+        if (providers.size >= MAX_PER_BUCKET) return providers.size
       }
     }
     return providers.size
@@ -158,6 +164,7 @@ class HostQueue {
   private readonly waiting: PeerHint[] = []
   private ended = false
   private wake: () => void = () => undefined
+  private taken: () => void = () => undefined
 
   constructor(self: PeerKey) {
     this.seen = new Set([self])
@@ -176,9 +183,18 @@ class HostQueue {
     this.wake()
   }
 
+  /** Resolves once few enough wait to be taken, or `signal` fires. */
+  async room(signal: AbortSignal): Promise<void> {
+    const stop = () => this.taken()
+    signal.addEventListener('abort', stop, { once: true })
+    while (this.waiting.length >= MAX_WAITING && !signal.aborted) await new Promise<void>((resolve) => (this.taken = resolve))
+    signal.removeEventListener('abort', stop)
+  }
+
   async *hosts(): AsyncIterable<PeerHint> {
     for (;;) {
       const next = this.waiting.shift()
+      this.taken()
       if (next !== undefined) yield next
       else if (this.ended) return
       else await new Promise<void>((resolve) => (this.wake = resolve))

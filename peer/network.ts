@@ -101,8 +101,9 @@ export class Libp2pNetwork implements Network {
 
   async close(): Promise<void> {
     this.init.keeper.close()
-    for (const timer of this.graces.values()) clearTimeout(timer)
     await this.init.node.stop()
+    // Last, since every connection that ends with the node sets one.
+    for (const timer of this.graces.values()) clearTimeout(timer)
   }
 
   private async openStream(peer: PeerId, addresses: readonly string[], protocol: string, signal: AbortSignal | undefined): Promise<Stream> {
