@@ -18,6 +18,19 @@ describe('the words on the page', () => {
     expect(few.what).toBe('Only 7 of 16 pieces were found; 10 are needed')
   })
 
+  it.each([
+    ...['storage.full', 'hosts.full', 'host.full', 'file.changed', 'file.unreadable', 'file.storing', 'file.absent', 'secret.unknown', 'list.damaged'],
+    ...['link.damaged', 'link.gone', 'link.absent', 'link.unreachable', 'link.unpublished', 'share.damaged', 'share.hosts', 'object.large'],
+    ...['chunk.too-few', 'chunk.damaged', 'outbox.lost', 'shard.io', 'meta.failed', 'storage.failed', 'storage.refused', 'tab.waiting', 'reader.only'],
+    ...['coder.crashed', 'coder.busy', 'kernel.unsupported', 'hosts.none', 'hosts.busy', 'host.resting', 'host.busy', 'host.stalled', 'peer.unreachable'],
+    ...['download.lost', 'download.length', 'download.unasked', 'download.unready', 'download.unknown', 'clipboard.refused'],
+    ...['format.magic', 'format.version', 'backup.damaged', 'relay.unreachable', 'relay.url', 'relay.too-many', 'relay.malformed', 'relay.version'],
+  ])('has words of its own for %s, which can reach the page', (code) => {
+    const words = explain({ kind: 'bug', code, message: '', data: {} })
+    expect(words.what).not.toBe('Shoal made a mistake')
+    expect(words.means).toMatch(/[.]$/)
+  })
+
   it('say sizes and times in units that people use', () => {
     expect([0, 1, 1023, 1024, 1536, 64 * 2 ** 20, 5 * 2 ** 40].map(bytesText)).toEqual([
       '0 bytes',

@@ -1,5 +1,5 @@
 import type { FileToAdd, PeerContract, Snapshot } from '../../workers/contract.ts'
-import { toPlainError, type PlainError } from '../../core/base/errors.ts'
+import { AppError, toPlainError, type PlainError } from '../../core/base/errors.ts'
 import { explain } from '../words.ts'
 import { download } from './download.ts'
 
@@ -16,24 +16,33 @@ const EMPTY: Snapshot = {
 /** How long a short message stays, in milliseconds: long enough to be read twice. */
 const MESSAGE_TIME = 6000
 
+/** What is needed of the browser's storage. */
+type Keeping = Pick<StorageManager, 'persisted' | 'persist'>
+
 /** What the files screen draws, and what a person can do there. */
 export class Shoal {
   snapshot = $state.raw<Snapshot>(EMPTY)
   /** A short message about the last thing done; empty when there is none. */
   message = $state('')
-  busy = $derived(this.snapshot.files.some((file) => file.status.kind === 'storing' && !file.needsFile))
+  /** Whether closing the page would cut a store short; one that waits for hosts is under way too. */
+  busy = $derived(this.snapshot.files.some(({ status, needsFile }) => (status.kind === 'storing' || status.kind === 'waiting') && !needsFile))
 
   private readonly peer: PeerContract
+  private readonly storage: Keeping
   private clearing: ReturnType<typeof setTimeout> | undefined
+  private asked = false
 
-  constructor(peer: PeerContract) {
+  constructor(peer: PeerContract, storage: Keeping = navigator.storage) {
     this.peer = peer
+    this.storage = storage
   }
 
   async start(): Promise<void> {
-    await this.peer.watch((snapshot) => {
-      this.snapshot = snapshot
-    })
+    await this.attempt(() =>
+      this.peer.watch((snapshot) => {
+        this.snapshot = snapshot
+      }),
+    )
   }
 
   say(message: string): void {
@@ -45,7 +54,7 @@ export class Shoal {
   }
 
   add(files: readonly FileToAdd[]): void {
-    if (files.length > 0) this.run(this.peer.add(files))
+    if (files.length > 0) this.run(this.peer.add(files).then(() => this.keepStorage()))
   }
 
   cancel(id: string): void {
@@ -63,7 +72,11 @@ export class Shoal {
   async copyLink(id: string): Promise<void> {
     await this.attempt(async () => {
       const seed = await this.peer.link(id)
-      await navigator.clipboard.writeText(linkUrl(seed))
+      try {
+        await navigator.clipboard.writeText(linkUrl(seed))
+      } catch (cause) {
+        throw new AppError('denied', 'clipboard.refused', 'the clipboard cannot be written', { cause })
+      }
       this.say('Link copied. Whoever has it can open this file.')
     })
   }
@@ -93,6 +106,17 @@ export class Shoal {
 
   setRelays(urls: readonly string[]): void {
     this.run(this.peer.setRelays(urls))
+  }
+
+  /** Asks the browser, once there is something to lose, not to clear the list when the disk is short. What it answers changes nothing here. */
+  private async keepStorage(): Promise<void> {
+    if (this.asked) return
+    this.asked = true
+    try {
+      if (!(await this.storage.persisted())) await this.storage.persist()
+    } catch {
+      // Not in every browser; docs/limits.md says what that means.
+    }
   }
 
   private run(work: Promise<unknown>): void {
