@@ -32,6 +32,7 @@ export interface StorageSnapshot {
 export class Storage implements Owner {
   private readonly stopped = new AbortController()
   private readonly changes = new Bell()
+  private readonly retrying = new Set<FileEntry>()
   private local = { used: 0, quota: 0 }
   private roomAt = -Infinity
   private readonly loops: Promise<void>[] = []
@@ -87,10 +88,14 @@ export class Storage implements Owner {
   /** Goes on with a file whose store stopped. */
   async retry(id: string): Promise<void> {
     const entry = this.entry(id)
-    if (entry.record.status !== 'failed') return
-    const { error } = entry.record
-    if (error === 'outbox.lost' || error === 'file.changed') await this.startOver(entry)
-    if (error === 'file.changed') await this.takeAsIs(entry)
+    if (entry.record.status !== 'failed' || this.retrying.has(entry)) return
+    this.retrying.add(entry)
+    try {
+      await this.mend(entry)
+    } finally {
+      this.retrying.delete(entry)
+    }
+    if (isRemoved(entry)) return
     entry.control = new AbortController()
     entry.error = undefined
     await this.parts.table.update(entry, { status: 'storing', error: undefined })
@@ -271,10 +276,15 @@ export class Storage implements Owner {
     this.parts.releaser.wake()
   }
 
-  /** A file that changed after it was added is stored as it is now, where the platform hands it again. */
-  private async takeAsIs(entry: FileEntry): Promise<void> {
-    const source = await this.deps.reopenFile?.(entry.id).catch(() => undefined)
-    if (source === undefined) return
+  /** Undoes what a retry would only meet again: shards lost on this device, a file that is no longer what was added. */
+  private async mend(entry: FileEntry): Promise<void> {
+    const { error } = entry.record
+    const unreadable = error === 'file.changed' || error === 'file.unreadable'
+    const source = unreadable && entry.source === undefined ? await this.deps.reopenFile?.(entry.id).catch(() => undefined) : undefined
+    const changed = error === 'file.changed' || (source !== undefined && !matches(entry, source))
+    if (changed || error === 'outbox.lost') await this.startOver(entry)
+    if (source === undefined || isRemoved(entry)) return
+    // It is stored as it is now.
     await this.parts.table.update(entry, { size: source.size, modified: Math.max(0, Math.floor(source.lastModified)) })
     entry.source = source
   }
@@ -325,6 +335,10 @@ export class Storage implements Owner {
       if (!this.stopped.signal.aborted || failure.kind === 'bug') this.deps.report?.(failure)
     }
   }
+}
+
+function isRemoved({ record }: FileEntry): boolean {
+  return record.status === 'removing'
 }
 
 function matches({ record }: FileEntry, source: SourceFile): boolean {

@@ -179,6 +179,22 @@ describe('cancelling and removing', () => {
     await made.until(() => hosts.every(({ shardDisk }) => shardDisk.shards.size === 0), 'the last host to be told')
   })
 
+  test('a file that changed while it was stored is stored as it is now, after a retry', async () => {
+    const made = await world()
+    await made.hosts(2)
+    const device = made.device()
+    await device.start()
+    const file = testFile('a', noise(3 * MIB))
+    const torn = Object.assign(file.slice(), { name: 'a', lastModified: file.lastModified, arrayBuffer: () => Promise.reject(new Error('gone')), slice: () => ({ size: 1, arrayBuffer: () => Promise.reject(new Error('gone')) }) as unknown as Blob })
+    const [id = ''] = await device.running.add([{ file: torn, path: 'a' }])
+    expect((await device.reaches(id, 'failed')).status).toMatchObject({ error: { kind: 'transient', code: 'file.unreadable' } })
+    const bytes = noise(2 * MIB, 9)
+    device.handles.set(id, testFile('a', bytes, 5))
+    await device.running.retry(id)
+    await device.reaches(id, 'stored')
+    expect(await reads(device.running.fileReader(id), bytes)).toBe(true)
+  })
+
   test('a full disk stops the store with a clear code, and a retry goes on where it stopped', async () => {
     const made = await world()
     await made.hosts(2)

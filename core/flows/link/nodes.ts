@@ -1,5 +1,5 @@
 import { fromHex, toHex, type Bytes } from '../../base/bytes.ts'
-import { AppError, asAppError, throwIfAborted } from '../../base/errors.ts'
+import { AppError, asAppError, isAppError, throwIfAborted } from '../../base/errors.ts'
 import { nodeRecord, type Holder, type NodeRecord } from '../../formats/list.ts'
 import { listKey } from '../../formats/list-key.ts'
 import type { MetaChange } from '../../ports/meta-store.ts'
@@ -35,11 +35,11 @@ export class NodeStore {
     this.hosts = hosts
   }
 
-  /** Adds a node; one that hosts hold already is only referred to. */
+  /** Adds a node; one that all its hosts say they hold still is only referred to. */
   async add(node: SealedObject, signal: AbortSignal): Promise<void> {
     this.names.push(node.name)
     const there = await this.journal.read(listKey.node(node.name), nodeRecord)
-    if (there !== undefined) {
+    if (there !== undefined && (await this.isAlive(node.name, there, signal))) {
       this.holders.push(there.holders.map(({ host }) => toHex(host)))
       await this.journal.write([this.use(node.name)])
       return
@@ -72,6 +72,23 @@ export class NodeStore {
     const holders = receipts.map(({ host }) => host)
     this.holders.push(...nodes.map(() => holders))
     this.waiting = []
+  }
+
+  /** Whether every holder confirms just now that it has the node under a lease: one that is away or forgot it does not count. */
+  private async isAlive(name: Bytes, { holders }: NodeRecord, signal: AbortSignal): Promise<boolean> {
+    const ask = async ({ host }: Holder): Promise<boolean> => {
+      const key = toHex(host)
+      if (!this.hosts.isConnected(key)) return false
+      try {
+        const client = await this.hosts.client(key, signal)
+        return (await client.has([name], { signal }))[0] === 'leased'
+      } catch (error) {
+        throwIfAborted(signal)
+        if (isAppError(error, 'bug')) throw error
+        return false
+      }
+    }
+    return (await Promise.all(holders.map(ask))).every((alive) => alive)
   }
 
   /** Hosts of the file first: a reader of the link asks those that the link names. */
