@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { readdir, readFile, mkdtemp, rm } from 'node:fs/promises'
+import { rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -42,9 +43,13 @@ export async function freePort(): Promise<number> {
   return address.port
 }
 
-/** An empty folder that only this run uses. */
-export function newFolder(): Promise<string> {
-  return mkdtemp(join(tmpdir(), 'shoal-e2e-'))
+/** An empty folder that only this run uses; removed when the run ends. */
+export async function newFolder(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'shoal-e2e-'))
+  process.once('exit', () => {
+    rmSync(folder, { recursive: true, force: true })
+  })
+  return folder
 }
 
 /** `npm start`, exactly as a person types it. */
