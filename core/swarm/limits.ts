@@ -78,6 +78,8 @@ export const TENANT_PART = 0.5
 export const STAGED_BYTES = GIB
 /** Objects that a tenant may keep: growth of the index. */
 export const TENANT_OBJECTS = 100_000
+/** What a shard or an object counts as at least, in bytes: a block of the disk and its entries in the index, which shards of one byte would fill unseen. */
+export const LEAST_COUNTED = 4 * KIB
 /** Leases of one tenant on one shard: the same content stored again and again, and receipts that got lost. */
 export const SHARD_LEASES = 64
 /** How long a shard stays staged, in seconds. */

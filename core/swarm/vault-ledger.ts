@@ -1,7 +1,7 @@
 import { AppError, asAppError } from '../base/errors.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { ShardStore } from '../ports/shard-store.ts'
-import { DISK_RESERVE, STAGED_BYTES, TENANT_OBJECTS, TENANT_PART } from './limits.ts'
+import { DISK_RESERVE, LEAST_COUNTED, STAGED_BYTES, TENANT_OBJECTS, TENANT_PART } from './limits.ts'
 import type { TenantName } from './vault-index.ts'
 
 /** How long the disk's own word on its free space is believed, in ms: asking costs a system call, and others fill a disk slowly. */
@@ -15,10 +15,11 @@ interface Account {
   staged: number
   /** Bytes on their way in. */
   coming: number
+  shards: number
   objects: number
 }
 
-const NOTHING: Readonly<Account> = { bytes: 0, staged: 0, coming: 0, objects: 0 }
+const NOTHING: Readonly<Account> = { bytes: 0, staged: 0, coming: 0, shards: 0, objects: 0 }
 
 /** Free bytes, as the disk said at `at`, less what was written since. */
 interface Disk {
@@ -38,6 +39,8 @@ export class Ledger {
   used = 0
   readonly offered: number
   private coming = 0
+  /** Shards and objects of all tenants. */
+  private entries = 0
   private readonly accounts = new Map<TenantName, Account>()
   private readonly shards: ShardStore
   private readonly clock: Clock
@@ -50,11 +53,13 @@ export class Ledger {
   }
 
   /** Books what a tenant has gained; negative for what it lost. */
-  book(tenant: TenantName, change: { bytes?: number; staged?: number; objects?: number }): void {
+  book(tenant: TenantName, change: { bytes?: number; staged?: number; shards?: number; objects?: number }): void {
     const account = this.account(tenant)
     account.bytes += change.bytes ?? 0
     account.staged += change.staged ?? 0
+    account.shards += change.shards ?? 0
     account.objects += change.objects ?? 0
+    this.entries += (change.shards ?? 0) + (change.objects ?? 0)
     if (account.bytes === 0 && account.objects === 0 && account.coming === 0) this.accounts.delete(tenant)
   }
 
@@ -111,11 +116,12 @@ export class Ledger {
   }
 
   private roomOn(disk: Disk, tenant: TenantName | undefined): number {
-    const host = Math.min(this.offered - this.used, disk.free - DISK_RESERVE) - this.coming
+    const host = Math.min(this.offered - counted(this.used, this.entries), disk.free - DISK_RESERVE) - this.coming
     if (tenant === undefined) return Math.max(0, host)
     // Who only asks gets no account: keys cost nothing, memory does.
-    const { bytes, staged, coming } = this.accounts.get(tenant) ?? NOTHING
-    return Math.max(0, Math.min(host, this.offered * TENANT_PART - bytes - coming, STAGED_BYTES - staged - coming))
+    const { bytes, staged, coming, shards, objects } = this.accounts.get(tenant) ?? NOTHING
+    const own = counted(bytes, shards + objects)
+    return Math.max(0, Math.min(host, this.offered * TENANT_PART - own - coming, STAGED_BYTES - staged - coming))
   }
 
   private account(tenant: TenantName): Account {
@@ -123,6 +129,10 @@ export class Ledger {
     if (account === undefined) this.accounts.set(tenant, (account = { ...NOTHING }))
     return account
   }
+}
+
+function counted(bytes: number, entries: number): number {
+  return Math.max(bytes, entries * LEAST_COUNTED)
 }
 
 /** A full disk is, for who stores here, a full host. */

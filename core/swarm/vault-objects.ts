@@ -49,7 +49,8 @@ export class ObjectShelf {
       const tenant = toHex(object.tenant)
       if (before === undefined) this.ledger.checkObjects(tenant)
       const size = object.bytes.length
-      const reserved = await this.ledger.reserve(tenant, size)
+      // A record without bytes takes room, too, unless it stands in for one that is here: on a full host things can be removed.
+      const reserved = await this.ledger.reserve(tenant, before === undefined ? Math.max(1, size) : size)
       try {
         const held = { tenant: object.tenant, record: object.record, sequence, expires: object.expires, size }
         const body: MetaChange = size === 0 ? { del: bodyKey(object.name) } : { put: bodyKey(object.name), value: object.bytes }

@@ -176,6 +176,29 @@ describe('a vault admits', () => {
     expect(await vault.usage()).toEqual({ offered: 10_000, used: 0, free: 10_000, tenants: 0, objects: 0 })
   })
 
+  test('no swarm of tiny shards or empty objects beyond what was offered, and room again once they are released', async () => {
+    const bench = new VaultBench()
+    bench.offered = 40 * 1024
+    const vault = await bench.open()
+    const leases = []
+    for (let i = 0; i < 5; i++) {
+      const { root, bytes } = bench.shard(1)
+      const room = await vault.reserve(ANNA, 1)
+      await vault.put(ANNA, root, bytes)
+      room.release()
+      leases.push(bench.lease())
+      await vault.commit(ANNA, [root], leases[i] ?? bench.lease(), signed)
+    }
+    const empty = (tenant: number) => vault.objects.put({ tenant: new Uint8Array(32).fill(tenant), name: bench.random.bytes(32), record: new Uint8Array(9), sequence: 1n, expires: 2e9, bytes: new Uint8Array() })
+    await expect(vault.reserve(ANNA, 1)).rejects.toMatchObject({ kind: 'quota', code: 'host.full' })
+    for (let i = 0; i < 5; i++) await empty(i)
+    await expect(empty(9)).rejects.toMatchObject({ kind: 'quota', code: 'host.full' })
+    const restarted = await bench.open()
+    expect((await restarted.usage()).free).toBe(0)
+    for (const { id } of leases) await vault.release(ANNA, id, [])
+    await expect(vault.reserve(ANNA, 1)).resolves.toBeDefined()
+  })
+
   test('of two that come at once only as many as fit', async () => {
     const bench = new VaultBench()
     bench.offered = 1000

@@ -130,7 +130,7 @@ export class Vault {
         this.removeLater([root])
         throw asFull(error)
       }
-      if (hold === undefined) this.ledger.book(tenant, { bytes: bytes.length, staged: bytes.length })
+      if (hold === undefined) this.ledger.book(tenant, { bytes: bytes.length, staged: bytes.length, shards: 1 })
     })
   }
 
@@ -208,7 +208,7 @@ export class Vault {
       const { root, tenant } = parseHoldKey(key)
       const { size, staged } = decodeHold(value)
       held.add(root)
-      this.ledger.book(tenant, { bytes: size, staged: staged === undefined ? 0 : size })
+      this.ledger.book(tenant, { bytes: size, staged: staged === undefined ? 0 : size, shards: 1 })
     }
     await this.objects.load()
     for await (const { root, size } of this.options.shards.list()) {
@@ -276,16 +276,18 @@ export class Vault {
     await this.locks.hold(roots, async () => {
       const left = lease.shards.filter((shard) => !gone.includes(shard))
       const changes: MetaChange[] = [left.length === 0 ? { del: leaseKey(id) } : { put: leaseKey(id), value: encodeLease({ ...lease, shards: left }) }]
-      let bytes = 0
+      const freed = { bytes: 0, shards: 0 }
       for (const root of roots) {
         const hold = await readHold(this.options.meta, root, tenant)
         if (hold === undefined) continue
         const after = { ...hold, leases: hold.leases.filter((other) => !equal(other, id)) }
         changes.push(rewrite(root, tenant, after))
-        if (isEmpty(after)) bytes += hold.size
+        if (!isEmpty(after)) continue
+        freed.bytes -= hold.size
+        freed.shards--
       }
       await this.batch(changes)
-      this.ledger.book(tenant, { bytes: -bytes })
+      this.ledger.book(tenant, freed)
       this.removeLater(roots)
     })
   }
@@ -297,7 +299,7 @@ export class Vault {
       if (hold?.staged !== ends) return this.batch(changes)
       const after = { ...hold, staged: undefined }
       await this.batch([...changes, rewrite(root, tenant, after)])
-      this.ledger.book(tenant, { staged: -hold.size, bytes: isEmpty(after) ? -hold.size : 0 })
+      this.ledger.book(tenant, { staged: -hold.size, ...(isEmpty(after) ? { bytes: -hold.size, shards: -1 } : {}) })
       this.removeLater([root])
     })
   }
