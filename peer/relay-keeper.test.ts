@@ -1,10 +1,12 @@
 import { MemoryDatastore } from 'datastore-core'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
 import type { Random } from '../core/ports/clock.ts'
 import { nodeOptions, peerServices, type PeerNode } from './assembly.ts'
 import { peerIdOf, privateKeyFromSeed } from './identity.ts'
 import { originAddress, RELAY_INFO_VERSION } from './relay-info.ts'
-import { RelayKeeper } from './relay-keeper.ts'
+import { RelayKeeper, requestInfo } from './relay-keeper.ts'
 import { startBrowserPeer } from './browser.ts'
 import { startHostPeer } from './host.ts'
 import { createLibp2p } from 'libp2p'
@@ -102,6 +104,17 @@ describe('the relay keeper', () => {
     closing.push(() => clearInterval(poking))
     await until(() => keeper.relays()[0]?.connected === true)
     expect(asked()).toBe(7)
+  })
+
+  it('reads no more of an endless relay.json than one may have', async () => {
+    const server = createServer((request, response) => {
+      const feeding = setInterval(() => response.write(' '.repeat(16_000)), 1)
+      request.on('close', () => clearInterval(feeding))
+    })
+    closing.push(() => server.close(), () => server.closeAllConnections())
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const origin = `http://127.0.0.1:${String((server.address() as AddressInfo).port)}`
+    await expect(requestInfo(origin, new AbortController().signal)).rejects.toMatchObject({ kind: 'invalid', code: 'relay.malformed' })
   })
 
   it('twenty peers from one address reach a relay at the same time', async () => {
