@@ -91,6 +91,8 @@ describe('the relay process', () => {
     expect(page.headers.get('cache-control')).toBe('no-cache')
     const again = await fetch(url, { headers: { 'If-None-Match': page.headers.get('etag')! } })
     expect(again.status).toBe(304)
+    const compressed = await fetch(url, { headers: { 'If-None-Match': `"old", W/${page.headers.get('etag')!}` } })
+    expect(compressed.status).toBe(304)
     expect((await fetch(`${url}/sw.js`)).headers.get('cache-control')).toBe('no-cache')
     const hashed = await fetch(`${url}/assets/index-Bx1_9a-Z.js`)
     expect(hashed.headers.get('cache-control')).toContain('immutable')

@@ -71,7 +71,8 @@ export class StaticFiles {
     if (file === undefined) return false
     response.setHeader('Cache-Control', file.cache)
     response.setHeader('ETag', file.etag)
-    if (request.headers['if-none-match']?.split(/,\s*/).includes(file.etag) === true) {
+    // Proxies that compress make tags weak; here weak ones count as well (RFC 9110 section 13.1.2).
+    if (request.headers['if-none-match']?.split(/,\s*/).some((tag) => tag.replace(/^W\//, '') === file.etag) === true) {
       response.writeHead(304).end()
       return true
     }
