@@ -207,7 +207,7 @@ export class Storage implements Owner {
   leased(chunk: Chunk): void {
     for (const file of chunk.users.keys()) {
       file.pending.delete(chunk)
-      if (file.record.status === 'failed' && file.record.error === 'hosts.full') void this.guard(this.retry(file.id))
+      if (file.record.status === 'failed' && (file.record.error === 'hosts.full' || file.record.error === 'hosts.refuse')) void this.guard(this.retry(file.id))
       this.finishWhenReady(file)
     }
     this.orphaned()

@@ -73,6 +73,8 @@ describe('hosts', () => {
     const [id = ''] = await device.running.add([{ file: testFile('a', bytes), path: 'a' }])
     const failed = await device.reaches(id, 'failed')
     expect(failed.status).toMatchObject({ error: { kind: 'quota', code: 'hosts.full' } })
+    await device.running.retry(id)
+    await device.reaches(id, 'failed')
     await made.hosts(2)
     await made.until(() => device.running.snapshot().hosts === 5)
     await device.running.retry(id).catch(() => undefined)

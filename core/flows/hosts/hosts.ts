@@ -115,10 +115,13 @@ export class Hosts {
     })
   }
 
-  /** Whether every connected host is full, and there is one. */
-  allFull(): boolean {
+  /** Why nobody takes shards although hosts are connected: all are full, or all refuse; `undefined` when one takes some, or none is connected. */
+  allClosed(): 'full' | 'refuses' | undefined {
     const connected = this.connected()
-    return connected.length > 0 && connected.every(({ host, advert }) => advert.freeClass === 0 || this.troubleOf(host) === 'full')
+    const full = connected.filter(({ host, advert }) => advert.freeClass === 0 || this.troubleOf(host) === 'full').length
+    const refusing = connected.filter(({ host, advert }) => advert.freeClass > 0 && this.troubleOf(host) === 'refuses').length
+    if (connected.length === 0 || full + refusing < connected.length) return undefined
+    return full > 0 ? 'full' : 'refuses'
   }
 
   /** Leaves a host alone for a while when hosts are chosen. */

@@ -78,7 +78,7 @@ export class Search {
       const now = this.deps.clock.now()
       if (count === 0) this.firstHost = undefined
       else this.firstHost ??= now
-      if (count >= wanted) return
+      if (count >= wanted || this.deps.hosts.allClosed() !== undefined) return
       if (count > 0 && this.quiet >= QUIET && this.dialling === 0) return
       if (this.firstHost !== undefined && Math.abs(now - this.firstHost) >= SETTLE_MS) return
       await ringOr(this.deps.hosts.changed, SETTLE_STEP, this.deps.clock, signal)

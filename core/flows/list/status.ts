@@ -34,6 +34,7 @@ const KINDS: Readonly<Record<string, ErrorKind>> = {
   'storage.full': 'quota',
   'hosts.full': 'quota',
   'host.full': 'quota',
+  'hosts.refuse': 'denied',
   'outbox.lost': 'corrupt',
   'list.damaged': 'corrupt',
   'secret.unknown': 'invalid',

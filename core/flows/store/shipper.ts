@@ -94,7 +94,7 @@ export class Shipper {
       }
       const group = this.choose(chunk)
       if (group === undefined) {
-        if (this.deps.hosts.allFull()) for (const file of chunk.users.keys()) this.deps.failed(file, noRoom())
+        this.tellClosed(chunk.users.keys())
         await this.deps.hosts.changed.wait(signal)
         return
       }
@@ -213,7 +213,7 @@ export class Shipper {
       else moved.push(...this.move(chunk, rows, group.hosts))
       chunk.group = group ?? chunk.group
     }
-    if (error.kind === 'quota' && this.deps.hosts.allFull()) for (const file of stuck) this.deps.failed(file, noRoom(error))
+    if (error.kind !== 'transient') this.tellClosed(stuck, error)
     if (moved.length > 0) {
       const gone = new Map(moved.map(({ chunk }) => [chunk, new Set(moved.filter((row) => row.chunk === chunk).map(({ index }) => index))]))
       this.lane(host).remove((row) => gone.get(row.chunk)?.has(row.index) === true)
@@ -225,6 +225,15 @@ export class Shipper {
       this.enqueue(moved)
     }
     return stuck.size === 0
+  }
+
+  /** Stops the store of `files` when all hosts are there and none of them takes anything. */
+  private tellClosed(files: Iterable<FileEntry>, cause?: AppError): void {
+    const reason = this.deps.hosts.allClosed()
+    if (reason === undefined) return
+    const because = cause === undefined ? {} : { cause }
+    const error = reason === 'full' ? new AppError('quota', 'hosts.full', 'no host has room', because) : new AppError('denied', 'hosts.refuse', 'no host takes anything from this browser', because)
+    for (const file of files) this.deps.failed(file, error)
   }
 
   private move(chunk: Chunk, rows: readonly number[], hosts: readonly PeerKey[]): ChunkRow[] {
@@ -263,8 +272,4 @@ function groupOf(chunk: Chunk): Group {
 
 function nameOf(chunk: Chunk): Bytes {
   return hostBytes(chunk.name)
-}
-
-function noRoom(cause?: AppError): AppError {
-  return new AppError('quota', 'hosts.full', 'no host has room', cause === undefined ? {} : { cause })
 }
