@@ -132,6 +132,21 @@ describe('packs and known content', () => {
     expect(await reads(device.running.fileReader(again), bytes)).toBe(true)
   })
 
+  test('what this device lost before it was sent is stored after all when the same content is added again', async () => {
+    const made = await world()
+    const device = made.device()
+    await device.start()
+    const bytes = noise(5000)
+    const [first = ''] = await device.running.add([{ file: testFile('a', bytes), path: 'a' }])
+    await made.until(() => device.shardDisk.shards.size === 16, 'a full outbox')
+    device.shardDisk.shards.clear()
+    await made.hosts(4)
+    expect((await device.reaches(first, 'failed')).status).toMatchObject({ error: { code: 'outbox.lost' } })
+    const second = await device.store(testFile('a', bytes))
+    expect(second).not.toBe(first)
+    expect(await reads(device.running.fileReader(second), bytes)).toBe(true)
+  })
+
   test('content stored anew while some hosts were away leaves an older link what these hosts bring back', async () => {
     const made = await world()
     const hosts = await made.hosts(16)

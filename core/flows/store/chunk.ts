@@ -19,6 +19,8 @@ export class Chunk {
   readonly users = new Map<FileEntry, number>()
   /** Fires when nobody wants it any more. */
   readonly dropped = new AbortController()
+  /** Rows that wait for a shard which is not on this device any more: it comes back when a file with the same content is coded. */
+  readonly lost = new Set<number>()
   group: Group | undefined
   private readonly base: SealedRecord
 

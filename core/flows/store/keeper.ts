@@ -57,7 +57,8 @@ export class Keeper {
     const record = await this.deps.journal.read(listKey.piece(piece.id), pieceRecord)
     if (record === undefined) return undefined
     const name = toHex(record.sealed)
-    if (this.deps.shipper.chunks.has(name)) return record
+    const pending = this.deps.shipper.chunks.get(name)
+    if (pending !== undefined) return pending.lost.size === 0 ? record : undefined
     const sealed = await this.deps.journal.read(listKey.sealed(record.sealed), sealedRecord)
     if (sealed === undefined || toHex(sealed.secret) !== toHex(file.record.secret)) return undefined
     const dead = await this.deps.alive.deadRows(name, sealed, signal)
@@ -89,7 +90,9 @@ export class Keeper {
       const all = live.map(({ member }) => member)
       const pending = this.deps.shipper.chunks.get(toHex(name))
       if (pending !== undefined) {
+        await this.deps.outbox.restore(coded, pending.rootNames, [...pending.lost])
         await this.record(all, pieces, pending, [])
+        this.deps.shipper.resend(pending)
         return
       }
       const { record, changes } = await this.prepare(name, coded, first.member)

@@ -44,6 +44,14 @@ export class Outbox {
     throw failed.reason
   }
 
+  /** Writes shards again that rows need still, and that were lost. Errors as `ShardStore.put`. */
+  async restore(coded: CodedChunk, roots: readonly ShardRoot[], indexes: readonly number[]): Promise<void> {
+    for (const index of indexes) {
+      const [root, shard] = [roots[index], coded.shards[index]]
+      if (root !== undefined && shard !== undefined) await this.inTurn(root, () => this.store.put(root, shard))
+    }
+  }
+
   /** Counts rows of a chunk that are there from an earlier run. */
   adopt(chunk: Chunk): void {
     chunk.rows.forEach(({ state }, index) => {

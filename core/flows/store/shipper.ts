@@ -71,6 +71,14 @@ export class Shipper {
     this.arrived.ring()
   }
 
+  /** Sends the rows whose shards were lost on this device and are there again. */
+  resend(chunk: Chunk): void {
+    const rows = [...chunk.lost].map((index) => ({ chunk, index }))
+    for (const lane of this.lanes.values()) lane.remove((row) => row.chunk === chunk && chunk.lost.has(row.index))
+    chunk.lost.clear()
+    this.enqueue(rows)
+  }
+
   /** Nobody wants the chunk any more: stops sending it. Rows that a host acknowledged still get their receipt, and are then released under it. */
   async drop(chunk: Chunk): Promise<void> {
     chunk.dropped.abort()
@@ -245,11 +253,12 @@ export class Shipper {
   }
 
   private broken(rows: readonly ChunkRow[], cause: unknown): void {
-    const error =
-      isAppError(cause) && cause.kind !== 'absent' && cause.kind !== 'corrupt'
-        ? cause
-        : new AppError('corrupt', 'outbox.lost', 'what was waiting to be sent is missing on this device', { cause })
-    for (const { chunk } of rows) for (const file of chunk.users.keys()) this.deps.failed(file, error)
+    const lost = !isAppError(cause) || cause.kind === 'absent' || cause.kind === 'corrupt'
+    const error = lost ? new AppError('corrupt', 'outbox.lost', 'what was waiting to be sent is missing on this device', { cause }) : cause
+    for (const { chunk, index } of rows) {
+      if (lost) chunk.lost.add(index)
+      for (const file of chunk.users.keys()) this.deps.failed(file, error)
+    }
   }
 }
 
