@@ -19,7 +19,7 @@ describe('the words on the page', () => {
   })
 
   it.each([
-    ...['storage.full', 'hosts.full', 'host.full', 'file.changed', 'file.unreadable', 'file.storing', 'file.absent', 'secret.unknown', 'list.damaged'],
+    ...['storage.full', 'hosts.full', 'hosts.refuse', 'host.full', 'file.changed', 'file.unreadable', 'file.storing', 'file.absent', 'secret.unknown', 'list.damaged'],
     ...['link.damaged', 'link.gone', 'link.absent', 'link.unreachable', 'link.unpublished', 'share.damaged', 'share.hosts', 'object.large'],
     ...['chunk.too-few', 'chunk.damaged', 'outbox.lost', 'shard.io', 'meta.failed', 'storage.failed', 'storage.refused', 'tab.waiting', 'reader.only'],
     ...['coder.crashed', 'coder.busy', 'kernel.unsupported', 'hosts.none', 'hosts.busy', 'host.resting', 'host.busy', 'host.stalled', 'peer.unreachable'],

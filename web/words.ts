@@ -27,6 +27,11 @@ const BY_CODE: Readonly<Record<string, Explain>> = {
     'What is stored stays stored. This file is not complete.',
     'Remove files you no longer need, or connect more hosts, then press Try again.',
   ),
+  'hosts.refuse': say(
+    'No host takes anything from this browser',
+    'What is stored stays stored. This file is not complete.',
+    'Try again later, or connect other hosts, then press Try again.',
+  ),
   'host.full': say('A host has no room left', 'Another host is used instead.', ''),
   'file.changed': say(
     'The file was changed while it was being stored',
