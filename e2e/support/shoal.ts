@@ -1,12 +1,15 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { readdir, readFile, mkdtemp, rm } from 'node:fs/promises'
-import { rmSync } from 'node:fs'
+import { readdirSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
+
+/** Folders of this run and of no other. */
+const PREFIX = `shoal-e2e-${String(process.pid)}-`
 
 /** Long enough for 16 hosts to start on two busy cores. */
 const START_TIME = 120_000
@@ -45,11 +48,16 @@ export async function freePort(): Promise<number> {
 
 /** An empty folder that only this run uses; removed when the run ends. */
 export async function newFolder(): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'shoal-e2e-'))
-  process.once('exit', () => {
-    rmSync(folder, { recursive: true, force: true })
-  })
+  const folder = await mkdtemp(join(tmpdir(), PREFIX))
+  if (process.listeners('exit').every((listener) => listener !== removeFolders)) process.once('exit', removeFolders)
   return folder
+}
+
+/** Removes all of them. */
+function removeFolders(): void {
+  for (const name of readdirSync(tmpdir())) {
+    if (name.startsWith(PREFIX)) rmSync(join(tmpdir(), name), { recursive: true, force: true })
+  }
 }
 
 /** `npm start`, exactly as a person types it. */
