@@ -117,11 +117,6 @@ const BY_CODE: Readonly<Record<string, Explain>> = {
   'share.hosts': say('This file lies on more hosts than a link can name', 'Its pieces are stored, but no link can be made.', 'Remove this entry and add the file again.'),
   'object.large': say('This file is too large for one link', 'Its pieces are stored, but no link can be made.', 'Add it in several parts.'),
   'share.damaged': say('What this link leads to is damaged', 'It was not used.', 'Ask the person who sent the link for a new one.'),
-  'hosts.refuse': say(
-    'The hosts take nothing from this browser',
-    'What is stored stays stored. This file is not complete.',
-    'Press Try again later, or connect other hosts.',
-  ),
   'hosts.none': say('No host took it', 'Nothing is lost.', 'This page keeps trying.'),
   'hosts.busy': say('Too many hosts are in use at once', 'Nothing is lost.', 'Try again in a moment.'),
   'host.resting': say('A host failed a moment ago', 'It is left alone for a while, then asked again.', ''),
@@ -183,7 +178,7 @@ export function statusText(status: FileStatus): string {
 type Note = FileRow['notes'][number]
 
 const NOTES: Readonly<Record<string, (data: Note['data']) => string>> = {
-  'host.damaged': (data) => `${count(data['hosts'], 'host')} gave back damaged or missing pieces; the others made up for it`,
+  'host.damaged': (data) => `${count(data['hosts'], 'host')} gave back damaged or missing pieces`,
   'kept.until': (data) => `Kept until ${new Date(Number(data['time'])).toLocaleDateString()}`,
   'link.unpublished': () => 'The link works once the network has taken it',
   'pieces.lost': (data) => `${String(data['found'])} of ${String(data['total'])} pieces are left; ${String(data['needed'])} are needed`,

@@ -1,4 +1,4 @@
-import type { FileToAdd, PeerContract, Snapshot } from '../../workers/contract.ts'
+import type { FileRow, FileToAdd, PeerContract, Snapshot } from '../../workers/contract.ts'
 import { AppError, toPlainError, type PlainError } from '../../core/base/errors.ts'
 import { explain } from '../words.ts'
 import { download } from './download.ts'
@@ -65,8 +65,12 @@ export class Shoal {
     this.run(this.peer.retry(id))
   }
 
-  remove(id: string): void {
-    this.run(this.peer.remove(id))
+  remove({ id, name }: Pick<FileRow, 'id' | 'name'>): void {
+    this.run(
+      this.peer.remove(id).then(() => {
+        this.say(`Removed ${name}. Its link no longer opens, and its hosts delete its pieces.`)
+      }),
+    )
   }
 
   async copyLink(id: string): Promise<void> {
