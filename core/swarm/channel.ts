@@ -32,6 +32,8 @@ export class Channel {
   pulse = 0
   /** Whether the stream was ended because the peer broke the protocol. */
   violated = false
+  /** DATA bytes that the peer may still send. */
+  granted = WINDOW
   readonly remote: PeerKey
   private readonly stream: ByteStream
   private readonly clock: Clock
@@ -39,8 +41,6 @@ export class Channel {
   private readonly ending: Promise<End>
   private finish!: (end: End) => void
   private over = false
-  /** DATA bytes that the peer may still send. */
-  private granted = WINDOW
   private uncredited = 0
 
   constructor(stream: ByteStream, remote: PeerKey, clock: Clock) {

@@ -109,6 +109,8 @@ async function has({ roots }: MessageOf<'has'>, tenant: TenantName, { vault }: H
 }
 
 async function put({ root, size }: MessageOf<'put'>, tenant: TenantName, job: Job, { vault, blake3 }: HostParts): Promise<void> {
+  // Room is for what comes, not for what is only announced.
+  await job.inbound.begun
   const reserved = await vault.reserve(tenant, size)
   try {
     const bytes = await job.inbound.whole

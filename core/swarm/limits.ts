@@ -48,6 +48,13 @@ export const HELLO_TIME = 20_000
 export const IDLE_TIME = 10 * 60_000
 /** A peer that takes nothing of what it asked for is cut off after this, in ms: what waits for it occupies memory. */
 export const STALL_TIME = 60_000
+/**
+ * A PUT of which nothing comes for so long, in ms, although the client has credit, is refused. Twice the longest that one frame may take
+ * (`REQUEST_STALL`), for each of the two that take turns on the slowest of lines.
+ */
+export const PUT_STALL = 2 * 60_000
+/** Bytes of half-received shards and objects over all streams: 512 streams with two shards each would be 2 GiB of memory. */
+export const INBOUND_BYTES = 256 * MIB
 /** How often a stream is looked after, in ms. */
 export const WATCH_STEP = 10_000
 /** Requests per second and stream, and how many may come at once after a rest. */
@@ -55,7 +62,7 @@ export const REQUEST_RATE = 200
 export const REQUEST_BURST = 1000
 /** Streams of one peer: tabs of one browser share one peer, so more than a few are a fault. */
 export const PEER_STREAMS = 4
-/** Open streams of all peers: each may cost a window and two shards of memory. */
+/** Open streams of all peers: each may cost a window of memory, and what `INBOUND_BYTES` leaves for shards. */
 export const ALL_STREAMS = 512
 /** Shards of one stream read from disk and not yet sent. */
 export const READS_AHEAD = 2

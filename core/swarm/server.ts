@@ -1,7 +1,9 @@
 import { asAppError } from '../base/errors.ts'
 import type { StreamHandler } from '../ports/network.ts'
+import { Budget } from './budget.ts'
 import { Channel } from './channel.ts'
 import { Guests } from './guests.ts'
+import { INBOUND_BYTES } from './limits.ts'
 import { Session, type SessionParts } from './session.ts'
 
 export type ServeOptions = SessionParts
@@ -12,6 +14,7 @@ export type ServeOptions = SessionParts
  */
 export function serveShards(options: ServeOptions): StreamHandler {
   const guests = new Guests(options.clock)
+  const budget = new Budget(INBOUND_BYTES)
   return async (stream, remote) => {
     const channel = new Channel(stream, remote, options.clock)
     try {
@@ -22,7 +25,7 @@ export function serveShards(options: ServeOptions): StreamHandler {
       return refusing
     }
     try {
-      await new Session(channel, options).run()
+      await new Session(channel, options, budget).run()
     } finally {
       guests.leave(remote)
       if (channel.violated) guests.strike(remote)

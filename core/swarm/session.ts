@@ -2,8 +2,8 @@ import { AppError, asAppError } from '../base/errors.ts'
 import { toHex, type Bytes } from '../base/bytes.ts'
 import { Gate } from '../base/gate.ts'
 import type { Verify } from '../formats/signed.ts'
-import type { Channel} from './channel.ts';
-import { type ChannelMessage } from './channel.ts'
+import type { Budget } from './budget.ts'
+import type { Channel, ChannelMessage } from './channel.ts'
 import { answer, isRequest, type HostParts, type Job, type Request } from './host-answers.ts'
 import { Inbound } from './inbound.ts'
 import {
@@ -43,21 +43,26 @@ interface Open {
 export class Session {
   private readonly channel: Channel
   private readonly parts: SessionParts
+  private readonly budget: Budget
   private readonly nonce: Bytes
   private readonly bucket: TokenBucket
   private readonly reads = new Gate(READS_AHEAD)
   private readonly open = new Map<number, Open>()
   private readonly ended = new AbortController()
   private greeted = false
+  /** Whether DATA came since the stream was last looked after. */
+  private dataCame = false
   private tenant: TenantName | undefined
   /** Requests being worked on, cancelled ones included, and who waits for one to end. */
   private work = 0
   private workEnded: (() => void) | undefined
   private lastSent: Promise<void> = Promise.resolve()
 
-  constructor(channel: Channel, parts: SessionParts) {
+  /** `budget`: bytes of memory for what is on its way in, over all streams of this host. */
+  constructor(channel: Channel, parts: SessionParts, budget: Budget) {
     this.channel = channel
     this.parts = parts
+    this.budget = budget
     this.nonce = parts.random.bytes(32)
     this.bucket = new TokenBucket(REQUEST_RATE, REQUEST_BURST, parts.clock)
   }
@@ -112,7 +117,7 @@ export class Session {
 
   private begin(request: Request): Open {
     const size = request.type === 'put' || request.type === 'putObject' ? request.size : 0
-    const open = { control: new AbortController(), inbound: new Inbound(size, (bytes) => this.channel.consumed(bytes)) }
+    const open = { control: new AbortController(), inbound: new Inbound(size, this.channel, this.budget) }
     this.open.set(request.id, open)
     return open
   }
@@ -165,7 +170,7 @@ export class Session {
 
   /** Its answer was given. A refused PUT stays open until its DATA has gone by, or the client cancels it. */
   private settle(id: number, open: Open): void {
-    open.inbound.drop()
+    open.inbound.end()
     if (this.open.get(id) === open && open.inbound.isComplete) this.open.delete(id)
   }
 
@@ -173,6 +178,7 @@ export class Session {
     const open = this.open.get(id)
     if (open === undefined) throw new AppError('invalid', 'data.unasked', 'data for no open request')
     open.inbound.take(bytes)
+    this.dataCame = true
     if (open.inbound.isComplete && open.inbound.isDropped) this.open.delete(id)
     let underWay = 0
     for (const other of this.open.values()) if (other.inbound.isUnderWay) underWay++
@@ -196,7 +202,7 @@ export class Session {
     if (this.channel.clogged) await this.lastSent
   }
 
-  /** Ends a stream that does not greet, that takes nothing of what waits for it, or on which nothing happens. */
+  /** Ends a stream that does not greet, that takes nothing of what waits for it, or on which nothing happens; refuses what stalls. */
   private async watch(): Promise<void> {
     let pulse = this.channel.pulse
     let quiet = 0
@@ -208,6 +214,8 @@ export class Session {
       }
       quiet = pulse === this.channel.pulse ? quiet + WATCH_STEP : 0
       pulse = this.channel.pulse
+      for (const { inbound } of this.open.values()) inbound.tick(WATCH_STEP, this.dataCame)
+      this.dataCame = false
       if (!this.greeted && time >= HELLO_TIME) this.channel.stop(new AppError('transient', 'hello.late', 'no greeting came'))
       else if (this.channel.owed && quiet >= STALL_TIME) this.channel.stop(new AppError('transient', 'peer.stalled', 'nothing was taken'))
       else if (quiet >= IDLE_TIME) this.channel.stop(new AppError('transient', 'stream.idle', 'nothing happened'))
