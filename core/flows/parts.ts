@@ -67,7 +67,7 @@ export function makeParts(deps: StorageDeps, storage: Owner): Parts {
   const keysOf: FinisherDeps['keysOf'] = (file) => table.keysOf(file.record.secret)
   const shipper = new Shipper({ hosts, search, outbox, journal, clock, changed, failed, leased: (chunk) => { storage.leased(chunk) }, orphaned: () => { storage.orphaned() } })
   const alive = new Alive({ hosts, search, clock })
-  const keeper = new Keeper({ journal, outbox, shipper, alive, blake3, references, now: () => clock.now(), recorded })
+  const keeper = new Keeper({ journal, outbox, shipper, alive, blake3, references, now: () => clock.now(), fileOf: (id) => table.files.get(id), recorded })
   const cutter = new Cutter({ coder, keeper, outbox, redundancy })
   const packer = new Packer({ coder, keeper, outbox, redundancy, failed: ({ file }, error) => { storage.failed(file, asAppError(error, 'transient', 'file.unreadable')) } })
   const intake = new Intake({ coder, cutter, packer, journal, clock, keysOf, recorded, failed })

@@ -210,6 +210,7 @@ export class Storage implements Owner {
       if (file.record.status === 'failed' && (file.record.error === 'hosts.full' || file.record.error === 'hosts.refuse')) void this.guard(this.retry(file.id))
       this.finishWhenReady(file)
     }
+    for (const file of this.parts.table.shown()) if (isStale(file)) this.parts.finisher.add(file)
     this.orphaned()
   }
 
@@ -242,7 +243,7 @@ export class Storage implements Owner {
   private schedule(file: FileEntry): void {
     const { status, scanned, share } = file.record
     if (status === 'removing') this.parts.releaser.add(file)
-    else if (status === 'stored' && share?.announced === false) this.parts.finisher.add(file)
+    else if (status === 'stored' && (share?.announced === false || share?.stale === true)) this.parts.finisher.add(file)
     else if (status !== 'storing') return
     else if (scanned) this.finishWhenReady(file)
     else if (file.source !== undefined) this.parts.intake.add(file)
@@ -293,7 +294,7 @@ export class Storage implements Owner {
   private async unfinished(files: readonly FileEntry[]): Promise<Chunk[]> {
     const chunks = new Map<string, Chunk>()
     for (const file of files) {
-      if (file.record.status !== 'storing' && file.record.status !== 'failed') continue
+      if (file.record.status !== 'storing' && file.record.status !== 'failed' && !isStale(file)) continue
       try {
         await unfinishedChunks(file, chunks, this.parts.journal, this.parts.outbox)
       } catch (error) {
@@ -339,6 +340,10 @@ export class Storage implements Owner {
 
 function isRemoved({ record }: FileEntry): boolean {
   return record.status === 'removing'
+}
+
+function isStale({ record }: FileEntry): boolean {
+  return record.status === 'stored' && record.share?.stale === true
 }
 
 function matches({ record }: FileEntry, source: SourceFile): boolean {

@@ -22,7 +22,7 @@ const frame = fc.record({
   hash,
   size: fc.integer({ min: 1, max: 2 ** 24 }),
 })
-const share = fc.record({ name: hash, length: fc.nat(65_536), holders: some(hash), sequence: number, announced: fc.boolean(), nodes: some(hash) })
+const share = fc.record({ name: hash, length: fc.nat(65_536), holders: some(hash), sequence: number, announced: fc.boolean(), stale: fc.boolean(), nodes: some(hash) })
 const health = fc.record({ restorable: fc.boolean(), survives: number, hosts: number, badRows: number, badHosts: number, stored: number })
 const files: fc.Arbitrary<list.FileRecord> = fc.record({
   name: fc.string({ unit: 'grapheme', minLength: 1, maxLength: 30 }).map((name) => fitName(name)),

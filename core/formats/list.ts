@@ -33,6 +33,8 @@ export interface ShareRef {
   /** Sequence of the newest record that was signed for the link, and whether a DHT server took that record. */
   readonly sequence: number
   readonly announced: boolean
+  /** Chunks of the file went to other hosts since it was made: it has to be made again. */
+  readonly stale: boolean
   /** Names of the tree nodes below it that are kept as objects: `node/<name>`. */
   readonly nodes: readonly Bytes[]
 }
@@ -175,6 +177,7 @@ const shareRef: Codec<ShareRef> = struct<ShareRef>({
   holders: list(fixed(32), HOLDERS),
   sequence: uint(),
   announced: bool,
+  stale: bool,
   nodes: list(fixed(32), SHARE_NODES),
 })
 

@@ -57,10 +57,10 @@ export class Publisher {
     await this.deps.search.settled(this.deps.wanted, signal)
     const sequence = Math.max(this.deps.clock.now(), (record.share?.sequence ?? 0) + 1)
     const chosen = this.choose(built.hosts)
-    const share = { name: object.name, length: object.bytes.length, holders: chosen.map(fromHex), sequence, announced: false, nodes: built.nodes }
+    const share = { name: object.name, length: object.bytes.length, holders: chosen.map(fromHex), sequence, announced: false, stale: true, nodes: union(built.nodes, record.share?.nodes ?? []) }
     await intend(share)
     const holders = await this.put(object, keys, { chosen, sequence }, signal)
-    return { share: { ...share, holders: holders.map(fromHex) }, health: healthOf(built, holders) }
+    return { share: { ...share, stale: false, holders: holders.map(fromHex) }, health: healthOf(built, holders) }
   }
 
   /** Puts the file's record into the DHT. Resolves to whether a server took it. */
@@ -142,6 +142,11 @@ function healthOf(built: BuiltShare, holders: readonly PeerKey[]): Health {
   const least = Math.min(built.survives, holders.length - 1)
   const hosts = built.hosts.size > 0 ? built.hosts.size : holders.length
   return { ...built.health, restorable: least >= 0, survives: Math.max(0, least), hosts }
+}
+
+/** Nodes of now, and those of before: they are released together. */
+function union(now: readonly Bytes[], before: readonly Bytes[]): Bytes[] {
+  return [...new Set([...now, ...before].map(toHex))].map(fromHex)
 }
 
 function causeOf(took: readonly (AppError | true)[]): { cause: unknown } | undefined {

@@ -138,7 +138,7 @@ export class HealthCount {
       this.badRows++
       this.badHosts.add(toHex(host))
     }
-    this.addSpread({ k: sealed.k, rows: sealed.rows.map(({ host, state }) => (host === undefined || state === 'bad' ? undefined : toHex(host))) })
+    this.addSpread({ k: sealed.k, rows: sealed.rows.map(({ host, state }) => (host === undefined || state !== 'leased' ? undefined : toHex(host))) })
   }
 
   addSpread(spread: Spread): void {

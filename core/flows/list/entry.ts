@@ -24,6 +24,8 @@ export class FileEntry {
   /** Sealed chunks that have not all their receipts yet. */
   readonly pending = new Set<PendingChunk>()
   readonly meter = new Meter()
+  /** How often chunks of it went to other hosts in this run. */
+  moves = 0
 
   constructor(id: string, record: FileRecord) {
     this.id = id

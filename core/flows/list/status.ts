@@ -52,12 +52,14 @@ export function rowOf(entry: FileEntry, connectedHosts: number, now: number): Fi
 }
 
 function statusOf(entry: FileEntry, connectedHosts: number, now: number): FileStatus {
-  const { status, health, error } = entry.record
+  const { status, health, error, share } = entry.record
   if (status === 'failed') return { kind: 'failed', error: toPlainError(entry.error ?? remembered(error ?? 'unexpected')) }
   if (status !== 'stored') return connectedHosts === 0 ? { kind: 'waiting' } : storing(entry, now)
   if (health === undefined) return { kind: 'stored' }
   if (!health.restorable) return { kind: 'damaged' }
-  return health.survives >= 1 ? { kind: 'safe', survives: health.survives, hosts: health.hosts } : { kind: 'stored' }
+  // Readers of the link look where the old share object sends them.
+  const safe = health.survives >= 1 && share?.stale !== true
+  return safe ? { kind: 'safe', survives: health.survives, hosts: health.hosts } : { kind: 'stored' }
 }
 
 function storing(entry: FileEntry, now: number): FileStatus {

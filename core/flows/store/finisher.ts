@@ -1,8 +1,9 @@
-import { AppError, asAppError, isAppError } from '../../base/errors.ts'
+import { AppError, asAppError, isAppError, throwIfAborted } from '../../base/errors.ts'
 import type { DeviceKeys } from '../../account/keys.ts'
 import type { Clock } from '../../ports/clock.ts'
 import { Bell, isOver, ringOr } from '../bell.ts'
 import type { Hosts } from '../hosts/hosts.ts'
+import type { ShareRef } from '../../formats/list.ts'
 import type { Publisher } from '../link/publisher.ts'
 import type { FileEntry } from '../list/entry.ts'
 import type { Table } from '../list/table.ts'
@@ -37,9 +38,9 @@ export class Finisher {
     this.deps = deps
   }
 
-  /** A file with all receipts, or one whose record is not in the DHT yet. */
+  /** A file with all receipts, one whose share object names hosts of before, or one whose record is not in the DHT yet. */
   add(file: FileEntry): void {
-    if (file.record.status === 'stored') this.quiet.add(file)
+    if (!isDue(file)) this.quiet.add(file)
     else if (!this.queue.includes(file)) this.queue.push(file)
     this.bell.ring()
     this.news.ring()
@@ -64,11 +65,10 @@ export class Finisher {
 
   private async finish(file: FileEntry, signal: AbortSignal): Promise<void> {
     const keys = this.deps.keysOf(file)
-    for (let wait = FIRST_WAIT; !signal.aborted && file.record.status === 'storing'; wait = Math.min(LONGEST_WAIT, 2 * wait)) {
+    for (let wait = FIRST_WAIT; !signal.aborted && isDue(file); wait = Math.min(LONGEST_WAIT, 2 * wait)) {
       try {
         if (keys === undefined) throw new AppError('invalid', 'secret.unknown', 'the secret of this file is not on this device')
-        const done = await this.deps.publisher.publish(file, keys.seal, (share) => this.deps.table.update(file, { share }), signal)
-        await this.deps.table.update(file, { ...done, status: 'stored', error: undefined })
+        if (await this.publish(file, keys, signal)) continue
         file.source = undefined
         this.deps.changed()
         this.add(file)
@@ -76,6 +76,8 @@ export class Finisher {
       } catch (cause) {
         if (isOver(signal)) return
         const error = asAppError(cause, 'transient', 'link.publish')
+        // It comes again with the last receipt of its chunks.
+        if (error.code === 'file.pending' && file.record.status === 'stored') return
         if (error.kind !== 'transient') {
           this.deps.failed(file, error)
           return
@@ -83,6 +85,21 @@ export class Finisher {
         await ringOr(this.deps.hosts.changed, wait, this.deps.clock, signal)
       }
     }
+  }
+
+  /** Resolves to whether chunks moved meanwhile, so that all has to be done again. */
+  private async publish(file: FileEntry, keys: DeviceKeys, signal: AbortSignal): Promise<boolean> {
+    const { moves } = file
+    const intend = async (share: ShareRef): Promise<void> => {
+      throwIfAborted(signal)
+      await this.deps.table.update(file, { share })
+    }
+    const { share, health } = await this.deps.publisher.publish(file, keys.seal, intend, signal)
+    // Removed since: what was put is taken back as what was intended.
+    throwIfAborted(signal)
+    const stale = file.moves !== moves
+    await this.deps.table.update(file, { share: { ...share, stale }, health, status: 'stored', error: undefined })
+    return stale
   }
 
   /** Best effort: hosts publish the records that they keep as well. */
@@ -110,4 +127,8 @@ export class Finisher {
       if (file.control.signal.aborted) this.quiet.delete(file)
     }
   }
+}
+
+function isDue({ record }: FileEntry): boolean {
+  return record.status === 'storing' || (record.status === 'stored' && record.share?.stale === true)
 }

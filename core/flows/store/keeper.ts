@@ -34,6 +34,8 @@ export interface KeeperDeps {
   /** Held while references to chunks are made or taken away, so that no chunk is released just as it is found again. */
   readonly references: Mutex
   readonly now: () => number
+  /** The file of this id in the list. */
+  readonly fileOf: (id: string) => FileEntry | undefined
   /** A piece of the file was recorded. */
   readonly recorded: (file: FileEntry) => void
 }
@@ -126,21 +128,25 @@ export class Keeper {
     if (there === undefined) return { record: freshRecord(coded, member.file), changes: [] }
     const dead = new Set(await this.deps.alive.deadRows(toHex(name), there, member.file.control.signal))
     // Links that other files have given out name the hosts of before. What these still hold stays theirs until its lease ends.
-    const named = await this.usedByOthers(name, member.file)
-    const released = named ? [] : there.rows.flatMap((row, index) => {
+    const others = await this.otherUsers(name, member.file)
+    const released = others.length > 0 ? [] : there.rows.flatMap((row, index) => {
       const root = there.roots[index]
       return dead.has(index) && row.host !== undefined && row.lease !== undefined && root !== undefined ? [{ host: row.host, lease: row.lease, root }] : []
     })
     const expires = this.deps.now() + LONGEST_LEASE_MS
     const changes = await mergeReleases(this.deps.journal, released, { secret: there.secret, expires })
     const rows = there.rows.map((row, index) => (dead.has(index) ? { host: undefined, state: 'none' as const, lease: undefined } : row))
+    if (dead.size > 0) changes.push(...others.flatMap(outdate))
     return { record: { ...there, rows }, changes }
   }
 
-  private async usedByOthers(name: Uint8Array, file: FileEntry): Promise<boolean> {
-    const own = listKey.use(name, fromHex(file.id))
-    for await (const key of this.deps.journal.keys(listKey.uses(name))) if (key !== own) return true
-    return false
+  private async otherUsers(name: Uint8Array, file: FileEntry): Promise<FileEntry[]> {
+    const others: FileEntry[] = []
+    for await (const key of this.deps.journal.keys(listKey.uses(name))) {
+      const other = this.deps.fileOf(key.split('/')[2] ?? '')
+      if (other !== undefined && other !== file) others.push(other)
+    }
+    return others
   }
 
   /** One batch: references, uses and progress of all members. */
@@ -178,6 +184,15 @@ export class Keeper {
 export function adopt(chunk: Chunk, file: FileEntry, length: number): void {
   chunk.users.set(file, (chunk.users.get(file) ?? 0) + length)
   file.pending.add(chunk)
+}
+
+/** The share object of `file` names hosts that a chunk of it is leaving: another one follows when the chunk has its receipts. */
+function outdate(file: FileEntry): MetaChange[] {
+  file.moves++
+  const { share, status } = file.record
+  if (status !== 'stored' || share === undefined) return []
+  file.record = { ...file.record, share: { ...share, stale: true } }
+  return [put(listKey.file(fromHex(file.id)), fileRecord, file.record)]
 }
 
 /** The reverse of what `record` did in memory, when it did not reach the disk. */

@@ -18,6 +18,7 @@ export async function unfinishedChunks(file: FileEntry, chunks: Map<string, Chun
       chunks.set(name, chunk)
       outbox.adopt(chunk)
     }
-    adopt(chunk, file, ref.frame.size)
+    // A stored file can be read while a chunk of it gets other hosts: it does not wait.
+    if (file.record.status !== 'stored') adopt(chunk, file, ref.frame.size)
   }
 }

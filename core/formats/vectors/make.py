@@ -244,8 +244,8 @@ def lists():
     held = lambda h: h["host"] + h["lease"]
     frame_value = {"offset": 10, "length": 500, "key": fill(103, 32), "hash": fill(104, 32), "size": 400}
     frame_bytes = uint(10) + uint(500) + fill(103, 32) + fill(104, 32) + uint(400)
-    share = {"name": fill(105, 32), "length": 3000, "holders": [fill(101, 32)], "sequence": 1_790_000_000_000, "announced": True, "nodes": [fill(106, 32)]}
-    share_bytes = fill(105, 32) + uint(3000) + many([fill(101, 32)]) + uint(1_790_000_000_000) + b"\1" + many([fill(106, 32)])
+    share = {"name": fill(105, 32), "length": 3000, "holders": [fill(101, 32)], "sequence": 1_790_000_000_000, "announced": True, "stale": False, "nodes": [fill(106, 32)]}
+    share_bytes = fill(105, 32) + uint(3000) + many([fill(101, 32)]) + uint(1_790_000_000_000) + b"\1\0" + many([fill(106, 32)])
     health = {"restorable": True, "survives": 6, "hosts": 16, "badRows": 1, "badHosts": 1, "stored": 9_000_000}
     health_bytes = b"\1" + uint(6) + uint(16) + uint(1) + uint(1) + uint(9_000_000)
     file = {
