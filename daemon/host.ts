@@ -15,6 +15,7 @@ import type { Log } from '../peer/log.ts'
 import { runProgram, type Running } from '../peer/program.ts'
 import { systemClock, systemRandom } from '../peer/system.ts'
 import { parseOptions, type HostOptions } from './options.ts'
+import { seldom } from './report.ts'
 import { openLevelMetaStore } from './storage/level-meta-store.ts'
 import { openNodeShardFiles } from './storage/node-shard-files.ts'
 import { openUptime } from './uptime.ts'
@@ -23,7 +24,7 @@ type Report = (error: AppError) => void
 
 /** Starts everything that an always-on host is. Throws what a person can mend: `data.unusable`, `data.locked`, `key.damaged`, `port.used`. */
 async function startHost(options: HostOptions, log: Log): Promise<Running> {
-  const report: Report = (error) => log('warn', error.message, { code: error.code, ...error.data }, error)
+  const report: Report = seldom((error) => log('warn', error.message, { code: error.code, ...error.data }, error), systemClock)
   const data = await openData(options.data)
   const vault = await openVault({ shards: data.shards, meta: data.meta, clock: systemClock, offered: options.space, report })
   const peer = await startHostPeer({
