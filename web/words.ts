@@ -113,6 +113,11 @@ const BY_CODE: Readonly<Record<string, Explain>> = {
     'This happens when memory is short. Nothing that was stored is lost.',
     'Close other tabs, then press Try again.',
   ),
+  'peer.crashed': say(
+    'The part of Shoal that works in the background has stopped',
+    'It could not be loaded, or the browser ended it. What was stored is not lost.',
+    'Reload this page.',
+  ),
   'coder.busy': say('This device is busy', 'Nothing is lost.', 'Try again in a moment.'),
   'share.hosts': say('This file lies on more hosts than a link can name', 'Its pieces are stored, but no link can be made.', 'Remove this entry and add the file again.'),
   'object.large': say('This file is too large for one link', 'Its pieces are stored, but no link can be made.', 'Add it in several parts.'),

@@ -3,6 +3,7 @@ import type { PeerContract, PeerInit } from './contract.ts'
 import type { ServeRequest } from './download/answer.ts'
 import type { FromServer } from './download/stream.ts'
 import { installTransferHandlers } from './errors.ts'
+import { guardPeer } from './peer-guard.ts'
 import peerWorkerUrl from './peer-worker.ts?worker&url'
 import { scriptUrls } from './trusted.ts'
 
@@ -57,13 +58,14 @@ function startPeer(url: string, init: PeerInit): PeerContract {
   // The first message of all; those of Comlink follow it.
   worker.postMessage(init)
   // Every method of the contract returns a promise already, so Comlink's view of it is the same.
-  return wrap<PeerContract>(worker)
+  return guardPeer(worker, wrap<PeerContract>(worker))
 }
 
 /** Hands `port` to the peer worker that has the download, or says that none has. */
 async function serve(peers: readonly PeerContract[], token: string, port: MessagePort): Promise<void> {
   for (const peer of peers) {
-    if (!(await peer.owns(token))) continue
+    // One that died has no downloads.
+    if (!(await peer.owns(token).catch(() => false))) continue
     await peer.serve(token, transfer(port, [port]))
     return
   }
