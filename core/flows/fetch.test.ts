@@ -194,6 +194,42 @@ describe('links', () => {
 })
 
 describe('backup', () => {
+  test('a restored file is safe once its hosts confirm it, also on another device', async () => {
+    const made = await world()
+    const hosts = await made.hosts(3)
+    const device = made.device()
+    await device.start()
+    const id = await device.store(testFile('a', noise(1.2 * MIB)))
+    const tiny = await device.store(testFile('b', noise(100)))
+    const backup = await device.running.backup()
+    await device.crash()
+    for (const host of hosts) host.kill()
+    const second = made.device()
+    await second.start()
+    expect(await second.running.restore(backup)).toBe(2)
+    expect([id, tiny].map((one) => second.row(one)?.status)).toEqual([{ kind: 'stored' }, { kind: 'stored' }])
+    for (const host of hosts) await host.start()
+    expect((await second.reaches(id, 'safe', 'damaged')).status).toEqual({ kind: 'safe', survives: 1, hosts: 3 })
+    expect((await second.reaches(tiny, 'safe', 'damaged')).status.kind).toBe('safe')
+    expect(second.reports).toEqual([])
+  })
+
+  test('an old backup brings a removed file back as damaged, large or tiny, not as safe', async () => {
+    const made = await world()
+    const hosts = await made.hosts(3)
+    const device = made.device()
+    await device.start()
+    const id = await device.store(testFile('a', noise(1.2 * MIB)))
+    const tiny = await device.store(testFile('b', noise(100)))
+    const backup = await device.running.backup()
+    await device.running.remove(id)
+    await device.running.remove(tiny)
+    await made.until(() => ![...device.metaDisk.entries.keys()].some((key) => key.startsWith('file/') || key.startsWith('release/')), 'an empty list')
+    expect(hosts.every(({ shardDisk }) => shardDisk.shards.size === 0)).toBe(true)
+    expect(await device.running.restore(backup)).toBe(2)
+    for (const one of [id, tiny]) expect((await device.reaches(one, 'safe', 'damaged')).status).toEqual({ kind: 'damaged' })
+  })
+
   test('a list comes back on another device, which can read, share and remove its files', async () => {
     const made = await world()
     const hosts = await made.hosts(3)

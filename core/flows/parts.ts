@@ -10,6 +10,7 @@ import { Publisher } from './link/publisher.ts'
 import { fetchDeps, LinkReader } from './link/reader.ts'
 import { HealthKeeper } from './list/health.ts'
 import type { FileEntry } from './list/entry.ts'
+import { Prover } from './list/prover.ts'
 import { Table } from './list/table.ts'
 import { Mutex } from './mutex.ts'
 import { Alive } from './store/alive.ts'
@@ -45,6 +46,7 @@ export interface Parts {
   readonly finisher: Finisher
   readonly releaser: Releaser
   readonly health: HealthKeeper
+  readonly prover: Prover
   readonly fetcher: Fetcher
   readonly links: LinkReader
   close(): Promise<void>
@@ -76,8 +78,9 @@ export function makeParts(deps: StorageDeps, storage: Owner): Parts {
   const clientFor: ReleaserDeps['clientFor'] = (secret, host, signal) => pools.client(secret, { key: host, addresses: hosts.addresses(host) }, signal)
   const releaser = new Releaser({ journal, meta, shipper, table, hosts, publisher, references, clock, clientFor })
   const health = new HealthKeeper({ journal, table, references, clock, changed })
+  const prover = new Prover({ journal, table, hosts, references, clock, changed, clientFor })
   const fetching = fetchDeps(deps, hosts, (view, row) => { health.note(view, row) })
   const fetcher = new Fetcher(fetching)
   const links = new LinkReader({ ...deps, hosts, search, fetcher, getShard: fetching.getShard })
-  return { journal, table, hosts, search, outbox, shipper, intake, finisher, releaser, health, fetcher, links, close: () => pools.close() }
+  return { journal, table, hosts, search, outbox, shipper, intake, finisher, releaser, health, prover, fetcher, links, close: () => pools.close() }
 }

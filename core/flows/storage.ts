@@ -46,7 +46,7 @@ export class Storage implements Owner {
 
   /** Takes up what earlier runs left, and begins to work. Errors of the stores. */
   async start(): Promise<void> {
-    const { table, hosts, outbox, shipper, journal, search, intake, finisher, releaser, health } = this.parts
+    const { table, hosts, outbox, shipper, journal, search, intake, finisher, releaser, health, prover } = this.parts
     await table.load()
     await hosts.load()
     const files = [...table.files.values()]
@@ -54,7 +54,7 @@ export class Storage implements Owner {
     await outbox.sweep()
     for (const chunk of chunks) shipper.add(chunk)
     const { signal } = this.stopped
-    for (const part of [search, shipper, intake, finisher, releaser, health]) this.loops.push(this.guard(part.run(signal)))
+    for (const part of [search, shipper, intake, finisher, releaser, health, prover]) this.loops.push(this.guard(part.run(signal)))
     for (const file of files) this.schedule(file)
     await journal.idle()
   }
@@ -136,11 +136,12 @@ export class Storage implements Owner {
 
   /** Merges a backup file; resolves to the number of files that came back. Errors: `invalid` `format.*`; `corrupt` `backup.damaged`. */
   async restore(file: Bytes): Promise<number> {
-    const { table, shipper, journal } = this.parts
+    const { table, shipper, journal, prover } = this.parts
     await restoreBackup(file, this.deps.meta, journal, this.deps.blake3)
     const entries = await table.loadNew()
     for (const chunk of await this.unfinished(entries)) if (!shipper.chunks.has(chunk.name)) shipper.add(chunk)
     for (const entry of entries) this.schedule(entry)
+    prover.wake()
     this.changed()
     return entries.filter(({ record }) => record.status !== 'removing').length
   }

@@ -1,5 +1,7 @@
 import { own, type Bytes } from '../../base/bytes.ts'
 import { decodeBackup, encodeBackup, isBackedUp, type ListEntry } from '../../formats/backup.ts'
+import { decode, encode } from '../../formats/codec.ts'
+import { fileRecord } from '../../formats/list.ts'
 import { listKey } from '../../formats/list-key.ts'
 import type { Blake3 } from '../../ports/blake3.ts'
 import type { MetaChange, MetaStore } from '../../ports/meta-store.ts'
@@ -16,6 +18,11 @@ export async function backUp(meta: MetaStore, now: number, blake3: Blake3): Prom
   return encodeBackup({ created: Math.max(0, Math.floor(now)), entries }, blake3)
 }
 
+/** What the file withstood when the backup was made is not taken over: hosts are asked again. */
+function unproved(value: Bytes): Bytes {
+  return encode(fileRecord, { ...decode(fileRecord, value), health: undefined })
+}
+
 /**
  * Merges a backup file into the list: what is there stays as it is, secrets and all else that is missing come in. Files come last, so that a
  * file of the list always has its pieces. Errors: as `decodeBackup`; as `MetaStore.batch`.
@@ -27,7 +34,7 @@ export async function restoreBackup(file: Bytes, meta: MetaStore, journal: Journ
   let batch: MetaChange[] = []
   for (const { key, value } of ordered) {
     if (key === listKey.ownSecret || (await meta.get(key)) !== undefined) continue
-    batch.push({ put: key, value })
+    batch.push({ put: key, value: isFile({ key, value }) ? unproved(value) : value })
     if (batch.length < BATCH) continue
     await journal.write(batch, { strict: true })
     batch = []

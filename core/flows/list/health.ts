@@ -75,7 +75,8 @@ export class HealthKeeper {
   }
 
   private async review(file: FileEntry): Promise<void> {
-    if (!isStored(file)) return
+    // Of a restored file nothing is said before its hosts confirmed it.
+    if (!isStored(file) || file.record.health === undefined) return
     const health = await healthOf(file, this.deps.journal)
     if (isStored(file)) await this.deps.table.update(file, { health })
   }
