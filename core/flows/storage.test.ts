@@ -53,6 +53,18 @@ test('a link opens in a browser that was never here, and gives the same bytes', 
   await reader.stop()
 })
 
+test('a file of a folder stands in the list with its path; its link and its download have its own name', async () => {
+  const device = (await world(1)).device()
+  await device.start()
+  const file = testFile('a.jpg', noise(5000))
+  const id = await device.store(file, 'photos/a.jpg')
+  const again = await device.store(testFile('a.jpg', noise(100)), 'photos/a.jpg')
+  const other = await device.store(file, 'a.jpg')
+  expect([id, again, other].map((one) => device.row(one)?.name)).toEqual(['photos/a.jpg', 'photos/a (2).jpg', 'a.jpg'])
+  expect(device.running.fileReader(id).name).toBe('a.jpg')
+  expect((await device.running.openLink(device.running.link(again))).name).toBe('a (2).jpg')
+})
+
 test('a file of many groups, whose manifest and placement are trees on hosts, reads back anywhere, and goes without a trace', async () => {
   const made = await world(0)
   const hosts = await made.hosts(9)

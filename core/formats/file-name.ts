@@ -42,6 +42,28 @@ function shorten(stem: string, room: number): string {
   return kept
 }
 
+/** Longest path in UTF-8: folders some levels deep, while a long list stays small in memory. */
+export const PATH_BYTES = 1024
+
+/** One or more file names joined by `/`, of 1,024 bytes at most. */
+export const filePath: Codec<string> = refined(text(PATH_BYTES), (path) => {
+  const sound = path.split('/').every((part) => part !== '' && part !== '.' && part !== '..' && utf8(part).length <= NAME_BYTES && !CONTROL.test(part))
+  return sound ? undefined : 'not a path of file names'
+})
+
+/** The nearest path that `filePath` takes: each part as `fitName` makes it, `tail` in the last; outer folders go when it is too long. */
+export function fitPath(path: string, tail = ''): string {
+  const parts = path.split('/').filter((part) => part !== '' && part !== '.' && part !== '..')
+  const fitted = [...parts.slice(0, -1).map((part) => fitName(part)), fitName(parts.at(-1) ?? '', tail)]
+  while (utf8(fitted.join('/')).length > PATH_BYTES) fitted.shift()
+  return fitted.join('/')
+}
+
+/** The last part of a path: the name of the file itself. */
+export function lastName(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1)
+}
+
 const TYPE_BYTES = 127
 // type "/" subtype, each a token (RFC 9110 section 8.3.1 and 5.6.2).
 const ESSENCE = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+\/[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/

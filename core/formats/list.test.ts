@@ -4,8 +4,8 @@ import { concat, fromHex, toHex, type Bytes } from '../base/bytes.ts'
 import { arbitraryBytes, codecContract, formatOf } from '../testkit/codec-contract.ts'
 import { nobleBlake3 } from '../testkit/noble-blake3.ts'
 import { decodeBackup, encodeBackup, isBackedUp, type Backup } from './backup.ts'
-import { encode } from './codec.ts'
-import { fitName } from './file-name.ts'
+import { decode, encode, text } from './codec.ts'
+import { fileName, filePath, fitPath, lastName, NAME_BYTES, PATH_BYTES } from './file-name.ts'
 import { checkListEntry, listKey } from './list-key.ts'
 import * as list from './list.ts'
 
@@ -25,7 +25,7 @@ const frame = fc.record({
 const share = fc.record({ name: hash, length: fc.nat(65_536), holders: some(hash), sequence: number, announced: fc.boolean(), stale: fc.boolean(), nodes: some(hash) })
 const health = fc.record({ restorable: fc.boolean(), survives: number, hosts: number, badRows: number, badHosts: number, stored: number })
 const files: fc.Arbitrary<list.FileRecord> = fc.record({
-  name: fc.string({ unit: 'grapheme', minLength: 1, maxLength: 30 }).map((name) => fitName(name)),
+  name: fc.string({ unit: 'grapheme', minLength: 1, maxLength: 30 }).map((name) => fitPath(name)),
   type: fc.constantFrom('', 'text/plain'),
   size: number,
   modified: number,
@@ -66,6 +66,33 @@ codecContract('a host record', formatOf(list.hostRecord), hosts)
 codecContract('a node record', formatOf(list.nodeRecord), fc.record({ length: fc.nat(65_536), holders: some(holder) }))
 codecContract('a release record', formatOf(list.releaseRecord), fc.record({ secret: fingerprint, expires: number, roots: fc.array(hash, { minLength: 1, maxLength: 4 }) }))
 codecContract('a secret record', formatOf(list.secretRecord), hash)
+
+describe('the path of a file', () => {
+  it('is file names joined by slashes, of 1,024 bytes at most', () => {
+    const long = 'x'.repeat(NAME_BYTES)
+    const right = ['a', 'photos/a.jpg', 'a/b/c', [long, long, long, long].join('/')]
+    const wrong = ['', '/', '/a', 'a/', 'a//b', 'a/./b', '../a', 'a/..', 'a\u0000/b', `a/${long}x`, ['x', long, long, long, long].join('/')]
+    const written = (path: string): Bytes => encode(text(2048), path)
+    for (const path of right) expect(decode(filePath, written(path))).toBe(path)
+    for (const path of wrong) expect(() => decode(filePath, written(path)), path).toThrow(expect.objectContaining({ kind: 'invalid' }))
+  })
+
+  it('is made of anything: what is right stays, the rest becomes right and keeps the name of the file', () => {
+    expect(fitPath('photos/a.jpg')).toBe('photos/a.jpg')
+    expect(fitPath('/photos//2024/./../a.jpg', ' (2)')).toBe('photos/2024/a (2).jpg')
+    expect(lastName('photos/a.jpg')).toBe('a.jpg')
+    expect(lastName('a.jpg')).toBe('a.jpg')
+    const part = fc.oneof(fc.string({ unit: 'binary', maxLength: 400 }), fc.constantFrom('', '.', '..', 'a'))
+    fc.assert(
+      fc.property(fc.array(part, { maxLength: 8 }), fc.constantFrom('', ' (2)'), (parts, tail) => {
+        const path = fitPath(parts.join('/'), tail)
+        expect(new TextEncoder().encode(path).length).toBeLessThanOrEqual(PATH_BYTES)
+        expect(decode(filePath, encode(filePath, path))).toBe(path)
+        expect(decode(fileName, encode(fileName, lastName(path)))).toBe(lastName(path))
+      }),
+    )
+  })
+})
 
 describe('a row of a sealed chunk', () => {
   const record = (row_: list.SealedRow): list.SealedRecord => ({

@@ -1,7 +1,7 @@
 import type { Bytes } from '../base/bytes.ts'
 import { bytes, fixed, list, oneOf, optional, refined, struct, text, uint, versioned, bool, type Codec } from './codec.ts'
 import { dataRows, frameFields, ROWS, SEALED_BYTES, shardSize } from './entry.ts'
-import { fileName, mediaType } from './file-name.ts'
+import { filePath, mediaType } from './file-name.ts'
 import { RECORD_HOLDERS } from './record-value.ts'
 import { RECEIPT_SHARDS } from './receipt.ts'
 import { ADDRESS_BYTES, INLINE_BYTES } from './share.ts'
@@ -55,6 +55,7 @@ export interface Health {
 
 /** `file/<id>` */
 export interface FileRecord {
+  /** File name, or path with the folders that it was added with. */
   readonly name: string
   readonly type: string
   /** Bytes. */
@@ -193,7 +194,7 @@ const health: Codec<Health> = struct<Health>({
 export const fileRecord: Codec<FileRecord> = versioned(
   1,
   struct<FileRecord>({
-    name: fileName,
+    name: filePath,
     type: mediaType,
     size: uint(),
     modified: uint(),

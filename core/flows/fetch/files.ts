@@ -1,4 +1,5 @@
 import type { Bytes } from '../../base/bytes.ts'
+import { lastName } from '../../formats/file-name.ts'
 import type { ShareObject } from '../../formats/share.ts'
 import type { Journal } from '../journal.ts'
 import type { FileEntry } from '../list/entry.ts'
@@ -9,7 +10,7 @@ import { SharedPieces, type SharedDeps } from './shared.ts'
 
 /** Reads an own file whose pieces are all stored. */
 export function ownReader({ id, record }: FileEntry, journal: Journal, fetcher: Fetcher): FileReader {
-  return readerOf(record, record.inline, () => new OwnPieces(id, journal), fetcher)
+  return readerOf({ ...record, name: lastName(record.name) }, record.inline, () => new OwnPieces(id, journal), fetcher)
 }
 
 /** Reads the file of a link. */

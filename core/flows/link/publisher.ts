@@ -2,6 +2,7 @@ import { fromHex, toHex, type Bytes } from '../../base/bytes.ts'
 import { AppError, asAppError, throwIfAborted } from '../../base/errors.ts'
 import { linkKeys, type LinkKeys } from '../../account/keys.ts'
 import { encode } from '../../formats/codec.ts'
+import { lastName } from '../../formats/file-name.ts'
 import type { Health, ShareRef } from '../../formats/list.ts'
 import { formatRecordValue, RECORD_HOLDERS } from '../../formats/record-value.ts'
 import { LEASE_SECONDS } from '../../formats/receipt.ts'
@@ -52,7 +53,9 @@ export class Publisher {
     const { record } = file
     const built = record.inline === undefined ? await buildShare(file, sealKey, this.deps, signal) : tiny(record.inline)
     const keys = await linkKeys(record.link)
-    const { name, type, size, modified } = record
+    const { type, size, modified } = record
+    // Folders are the owner's business.
+    const name = lastName(record.name)
     const object = await sealObject(encode(shareObject, { name, type, size, modified, content: built.content }), keys.readKey, this.deps.blake3)
     await this.deps.search.settled(this.deps.wanted, signal)
     const sequence = Math.max(this.deps.clock.now(), (record.share?.sequence ?? 0) + 1)

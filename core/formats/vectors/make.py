@@ -249,11 +249,11 @@ def lists():
     health = {"restorable": True, "survives": 6, "hosts": 16, "badRows": 1, "badHosts": 1, "stored": 9_000_000}
     health_bytes = b"\1" + uint(6) + uint(16) + uint(1) + uint(1) + uint(9_000_000)
     file = {
-        "name": "photo.jpg", "type": "image/jpeg", "size": 5_000_000, "modified": 1_780_000_000_000, "added": 1_790_000_000_000,
+        "name": "photos/photo.jpg", "type": "image/jpeg", "size": 5_000_000, "modified": 1_780_000_000_000, "added": 1_790_000_000_000,
         "status": "storing", "pieces": 1, "sealedBytes": 4_000_000, "scanned": False, "link": fill(107, 32), "secret": fp,
         "inline": None, "error": None, "share": share, "health": health,
     }
-    file_bytes = b"\1" + text("photo.jpg") + text("image/jpeg") + uint(5_000_000) + uint(1_780_000_000_000) + uint(1_790_000_000_000)
+    file_bytes = b"\1" + text("photos/photo.jpg") + text("image/jpeg") + uint(5_000_000) + uint(1_780_000_000_000) + uint(1_790_000_000_000)
     file_bytes += b"\0" + uint(1) + uint(4_000_000) + b"\0" + fill(107, 32) + fp + maybe(None) + maybe(None) + maybe(share_bytes) + maybe(health_bytes)
     failed = {**file, "status": "failed", "scanned": True, "inline": b"xyz", "error": "storage.full", "share": None, "health": None}
     failed_bytes = file_bytes[: file_bytes.index(uint(1_790_000_000_000)) + 6] + b"\2" + uint(1) + uint(4_000_000) + b"\1" + fill(107, 32) + fp
