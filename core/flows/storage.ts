@@ -9,6 +9,7 @@ import { backUp, restoreBackup } from './list/backup.ts'
 import type { FileEntry } from './list/entry.ts'
 import { rowOf, type FileRow } from './list/status.ts'
 import type { FileToStore, SourceFile } from './list/table.ts'
+import { nextSequence } from './link/publisher.ts'
 import type { LinkView } from './link/reader.ts'
 import type { Owner, Parts } from './parts.ts'
 import { unfinishedChunks } from './store/resume.ts'
@@ -79,7 +80,10 @@ export class Storage implements Owner {
     entry.control.abort()
     entry.source = undefined
     this.parts.intake.remove(entry)
-    const done = this.parts.table.update(entry, { status: 'removing' })
+    const { share } = entry.record
+    // The one sequence of all attempts to take its link back: what is repeated later never looks newer.
+    const retracted = share === undefined ? undefined : { ...share, sequence: nextSequence(share, this.deps.clock.now()) }
+    const done = this.parts.table.update(entry, { status: 'removing', share: retracted })
     this.changed()
     await done
     this.parts.releaser.add(entry)

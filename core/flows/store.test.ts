@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import type { Bytes } from '../base/bytes.ts'
+import { fromHex, type Bytes } from '../base/bytes.ts'
+import { LEASE_SECONDS } from '../formats/receipt.ts'
 import { SeededRandom } from '../testkit/seeded-random.ts'
 import { reads, storageWorld, testFile, type StorageWorld } from '../testkit/storage-world.ts'
 
@@ -236,6 +237,58 @@ describe('cancelling and removing', () => {
     expect(hosts[0]?.shardDisk.shards.size).toBeGreaterThan(0)
     await hosts[0]?.restart()
     await made.until(() => hosts.every(({ shardDisk }) => shardDisk.shards.size === 0), 'the last host to be told')
+  })
+
+  test('a link whose holder never comes back is taken back ever more seldom, with one sequence, and given up in the end', async () => {
+    const made = await world()
+    const hosts = await made.hosts(2)
+    const options = { skew: 0 }
+    const device = made.device(options)
+    await device.start()
+    const id = await device.store(testFile('a', noise(100)))
+    const { clock, dht, records } = made.shards
+    await made.until(() => dht.held.size > 0, 'the record of the link')
+    const [key = ''] = dht.held.keys()
+    hosts[0]?.kill()
+    await device.running.remove(id)
+    const sequence = async (): Promise<bigint> => (await records.open(fromHex(key), dht.held.get(key) ?? new Uint8Array())).sequence
+    const stored = await sequence()
+    const before = dht.published.get(key) ?? 0
+    await made.until(() => (dht.published.get(key) ?? 0) > before, 'the first attempt')
+    const first = await sequence()
+    expect(first).toBeGreaterThan(stored)
+    for (let minute = 0; minute < 60; minute++) {
+      await clock.advance(60_000)
+      await new Promise((resolve) => setTimeout(resolve, 5))
+    }
+    const attempts = (dht.published.get(key) ?? 0) - before
+    expect(attempts).toBeGreaterThan(2)
+    expect(attempts).toBeLessThan(10)
+    expect(await sequence()).toBe(first)
+    await device.crash()
+    options.skew = 2 * LEASE_SECONDS * 1000
+    await device.start()
+    await made.until(() => ![...device.metaDisk.entries.keys()].some((one) => one.startsWith('file/')), 'the end of its life')
+  })
+
+  test('a link is taken back from a holder that was away as soon as it is there again', async () => {
+    const made = await world()
+    const hosts = await made.hosts(2)
+    const device = made.device()
+    await device.start()
+    const id = await device.store(testFile('a', noise(100)))
+    hosts[0]?.kill()
+    await device.running.remove(id)
+    for (let minute = 0; minute < 20; minute++) {
+      await made.shards.clock.advance(60_000)
+      await new Promise((resolve) => setTimeout(resolve, 5))
+    }
+    const held = (): boolean => [...device.metaDisk.entries.keys()].some((key) => key.startsWith('file/'))
+    expect(held()).toBe(true)
+    const back = made.shards.clock.now()
+    await hosts[0]?.restart()
+    await made.until(() => !held(), 'the holder to be told')
+    expect(made.shards.clock.now() - back).toBeLessThan(10 * 60_000)
   })
 
   test('a file that changed while it was stored is stored as it is now, after a retry', async () => {

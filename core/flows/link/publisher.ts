@@ -1,5 +1,5 @@
 import { fromHex, toHex, type Bytes } from '../../base/bytes.ts'
-import { AppError, asAppError, throwIfAborted } from '../../base/errors.ts'
+import { AppError, asAppError, isAppError, throwIfAborted } from '../../base/errors.ts'
 import { linkKeys, type LinkKeys } from '../../account/keys.ts'
 import { encode } from '../../formats/codec.ts'
 import { lastName } from '../../formats/file-name.ts'
@@ -58,7 +58,7 @@ export class Publisher {
     const name = lastName(record.name)
     const object = await sealObject(encode(shareObject, { name, type, size, modified, content: built.content }), keys.readKey, this.deps.blake3)
     await this.deps.search.settled(this.deps.wanted, signal)
-    const sequence = Math.max(this.deps.clock.now(), (record.share?.sequence ?? 0) + 1)
+    const sequence = nextSequence(record.share, this.deps.clock.now())
     const chosen = this.choose(built.hosts)
     const share = { name: object.name, length: object.bytes.length, holders: chosen.map(fromHex), sequence, announced: false, stale: true, nodes: union(built.nodes, record.share?.nodes ?? []) }
     await intend(share)
@@ -75,16 +75,17 @@ export class Publisher {
     return (await this.deps.records.publish(keys.recordName, record, { signal })) > 0
   }
 
-  /** Tells holders that the file is gone, and the DHT. Resolves to the holders that could not be told. */
-  async retract(file: FileEntry, signal: AbortSignal): Promise<{ left: readonly Bytes[]; sequence: number }> {
+  /** Tells holders that the file is gone, and the DHT, under the sequence in its record. Resolves to the holders that could not be told. */
+  async retract(file: FileEntry, signal: AbortSignal): Promise<readonly Bytes[]> {
     const { share, link } = file.record
-    if (share === undefined) return { left: [], sequence: 0 }
+    if (share === undefined) return []
     const keys = await linkKeys(link)
-    const sequence = Math.max(this.deps.clock.now(), share.sequence + 1)
-    const record = await this.sign(keys, undefined, sequence)
+    // The same bytes at every attempt: a holder whose answer was lost takes them again.
+    const record = await this.sign(keys, undefined, share.sequence, share.sequence)
     const told = await Promise.all(share.holders.map((host) => this.tell(toHex(host), keys.recordName, record, new Uint8Array(), signal)))
     await this.offer(keys.recordName, record, signal)
-    return { left: share.holders.filter((_, i) => told[i] !== true), sequence }
+    // A holder with a newer record was told otherwise since, and will never take this one.
+    return share.holders.filter((_, i) => told[i] !== true && !(isAppError(told[i]) && told[i].code === 'record.older'))
   }
 
   /** Puts a record into the DHT if that works within a while: its holders publish it as well. */
@@ -128,9 +129,9 @@ export class Publisher {
     return [...connected.filter((key) => own.has(key)), ...connected.filter((key) => !own.has(key))].slice(0, RECORD_HOLDERS)
   }
 
-  private sign(keys: LinkKeys, object: { readonly name: Bytes; readonly holders: readonly Bytes[] } | undefined, sequence: number): Promise<Bytes> {
+  private sign(keys: LinkKeys, object: { readonly name: Bytes; readonly holders: readonly Bytes[] } | undefined, sequence: number, from = this.deps.clock.now()): Promise<Bytes> {
     const value = formatRecordValue(object === undefined ? { kind: 'gone' } : { kind: 'object', ...object })
-    const expires = this.deps.clock.now() + LEASE_SECONDS * 1000
+    const expires = from + LEASE_SECONDS * 1000
     return this.deps.records.sign(keys.recordSeed, { value, sequence: BigInt(sequence), expires })
   }
 }
@@ -145,6 +146,11 @@ function healthOf(built: BuiltShare, holders: readonly PeerKey[]): Health {
   const least = Math.min(built.survives, holders.length - 1)
   const hosts = built.hosts.size > 0 ? built.hosts.size : holders.length
   return { ...built.health, restorable: least >= 0, survives: Math.max(0, least), hosts }
+}
+
+/** A sequence above all that were signed for the link before; `now` in ms. */
+export function nextSequence(share: ShareRef | undefined, now: number): number {
+  return Math.max(Math.floor(now), (share?.sequence ?? 0) + 1)
 }
 
 /** Nodes of now, and those of before: they are released together. */

@@ -168,7 +168,7 @@ export class Prover {
     const { recordName } = await linkKeys(link)
     const answers = await Promise.all(share.holders.map((host) => this.hasObject(toHex(host), recordName, signal)))
     const holders = share.holders.filter((_, i) => answers[i] !== false)
-    if (holders.length < share.holders.length && isUnproved(file)) await this.deps.table.update(file, { share: { ...share, holders } })
+    if (holders.length < share.holders.length && isUnproved(file) && file.record.share === share) await this.deps.table.update(file, { share: { ...share, holders } })
     return answers.filter((answer) => answer === true).length - 1
   }
 

@@ -27,10 +27,20 @@ import type { Shipper } from './shipper.ts'
 
 /** Hosts that could not be told are tried again after this, in ms, or when one connects. */
 const AGAIN_MS = 60_000
+/** Holders of a link that cannot be reached are tried again after the first of these, in ms, then after twice as long, up to the second. */
+const FIRST_RETRACT_MS = 60_000
+const LONGEST_RETRACT_MS = 6 * 3_600_000
 /** Links taken back at once: each asks twenty hosts and the DHT. */
 const RETRACTED = 4
 /** Changes of the network come in bursts. */
 const BURST_MS = 500
+
+/** When a link is taken back again, and which holders were connected without taking it. */
+interface Retry {
+  readonly at: number
+  readonly wait: number
+  readonly deaf: ReadonlySet<PeerKey>
+}
 
 export interface ReleaserDeps {
   readonly journal: Journal
@@ -48,6 +58,7 @@ export interface ReleaserDeps {
 /** Undoes the storing of files: references first, then leases on hosts, now or when these can be reached. */
 export class Releaser {
   private readonly files = new Set<FileEntry>()
+  private readonly retries = new Map<FileEntry, Retry>()
   private readonly bell = new Bell()
   private readonly deps: ReleaserDeps
 
@@ -90,7 +101,7 @@ export class Releaser {
   }
 
   private async retractAll(files: readonly FileEntry[], signal: AbortSignal): Promise<void> {
-    const waiting = [...files]
+    const waiting = files.filter((file) => this.isDue(file, this.retries.get(file)))
     const next = async (): Promise<void> => {
       for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) await this.retract(file, signal)
     }
@@ -99,13 +110,26 @@ export class Releaser {
 
   /** Takes the link back; once every holder knows, the file is forgotten. */
   private async retract(file: FileEntry, signal: AbortSignal): Promise<void> {
-    const { left, sequence } = await this.deps.publisher.retract(file, signal)
+    const { clock, hosts, publisher, table } = this.deps
     const { share } = file.record
-    const over = share === undefined || left.length === 0 || this.deps.clock.now() > share.sequence + LEASE_SECONDS * 1000
-    if (over) {
-      await this.deps.table.forget(file)
+    const ended = share === undefined || clock.now() > share.sequence + LEASE_SECONDS * 1000
+    const left = ended ? [] : await publisher.retract(file, signal)
+    if (share === undefined || left.length === 0) {
+      await table.forget(file)
       this.files.delete(file)
-    } else await this.deps.table.update(file, { share: { ...share, holders: left, sequence, nodes: [] } })
+      this.retries.delete(file)
+      return
+    }
+    const wait = Math.min(LONGEST_RETRACT_MS, 2 * (this.retries.get(file)?.wait ?? FIRST_RETRACT_MS / 2))
+    const deaf = new Set(left.map(toHex).filter((host) => hosts.isConnected(host)))
+    this.retries.set(file, { at: clock.now() + wait, wait, deaf })
+    await table.update(file, { share: { ...share, holders: left, nodes: [] } })
+  }
+
+  /** Whether to take the link back now: for the first time, after its wait, or because a holder came back. */
+  private isDue({ record }: FileEntry, retry: Retry | undefined): boolean {
+    if (retry === undefined || this.deps.clock.now() >= retry.at) return true
+    return record.share?.holders.some((host) => !retry.deaf.has(toHex(host)) && this.deps.hosts.isConnected(toHex(host))) === true
   }
 
   /** Gives up all pieces of a file; its record stays. */
