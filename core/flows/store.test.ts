@@ -178,8 +178,12 @@ describe('packs and known content', () => {
     for (const host of gone) host.kill()
     await made.until(() => device.running.snapshot().hosts === 0, 'no hosts')
     await made.hosts(3)
+    const before = device.metaDisk.entries.get(`file/${first}`)
+    expect(before).toBeDefined()
     const [second = ''] = await device.running.add([{ file: testFile('b', bytes), path: 'b' }])
     await made.until(() => device.row(first)?.status.kind === 'stored', 'the older file to be unsafe')
+    // A crash before that is on disk leaves the older file as it was: with hosts that are away.
+    await made.until(() => device.metaDisk.entries.get(`file/${first}`) !== before, 'that to be durable')
     await device.crash()
     await device.start()
     await device.running.remove(second)
