@@ -168,31 +168,6 @@ describe('packs and known content', () => {
     expect(device.reports).toEqual([])
   })
 
-  test('a crash while known content gets other hosts does not leave the older link at the old ones', async () => {
-    const made = await world()
-    const gone = await made.hosts(3)
-    const device = made.device()
-    await device.start()
-    const bytes = noise(1.2 * MIB)
-    const first = await device.store(testFile('a', bytes))
-    for (const host of gone) host.kill()
-    await made.until(() => device.running.snapshot().hosts === 0, 'no hosts')
-    await made.hosts(3)
-    const before = device.metaDisk.entries.get(`file/${first}`)
-    expect(before).toBeDefined()
-    const [second = ''] = await device.running.add([{ file: testFile('b', bytes), path: 'b' }])
-    await made.until(() => device.row(first)?.status.kind === 'stored', 'the older file to be unsafe')
-    // A crash before that is on disk leaves the older file as it was: with hosts that are away.
-    await made.until(() => device.metaDisk.entries.get(`file/${first}`) !== before, 'that to be durable')
-    await device.crash()
-    await device.start()
-    await device.running.remove(second)
-    await device.reaches(first, 'safe')
-    const reader = made.reader()
-    expect(await reads(await reader.linkReader(device.running.link(first)), bytes)).toBe(true)
-    await reader.stop()
-  })
-
   test('content stored anew while some hosts were away leaves what they bring back to those who opened the older link before', async () => {
     const made = await world()
     const hosts = await made.hosts(16)
