@@ -2,6 +2,7 @@ import { createLibp2p } from 'libp2p'
 import { nodeOptions, peerServices, shoalCircuits, type PeerNode, type Transports } from './assembly.ts'
 import { privateKeyFromSeed } from './identity.ts'
 import { assemblePeer, type Peer, type PeerInit } from './peer.ts'
+import type { IceServer } from './web-rtc.ts'
 import { shoalWebSockets } from './web-sockets.ts'
 
 /** Connections of a tab: memory and handshakes of a phone. */
@@ -14,22 +15,26 @@ const RESERVATIONS = 2
 export interface BrowserPeerInit extends PeerInit {
   /** 32 bytes, the same at every start: relays and hosts know a peer by its key. */
   readonly seed: Uint8Array
-  /** More ways to reach peers than WebSockets and relays. */
-  readonly transports?: Transports
+  /** WebRTC, where this realm has it (`shoalWebRtc`); then other peers can reach this one, too. */
+  readonly webRtc?: (iceServers: () => readonly IceServer[]) => Transports[number]
 }
 
 /** Starts libp2p as a tab runs it: asks the DHT, does not answer for it, and listens only through relays. Runs in a worker. */
 export async function startBrowserPeer(init: BrowserPeerInit): Promise<Peer> {
   const privateKey = await privateKeyFromSeed(init.seed)
+  const { webRtc } = init
+  let iceServers: () => readonly IceServer[] = () => []
   const options = nodeOptions({
     privateKey,
-    transports: [shoalWebSockets(), shoalCircuits(), ...(init.transports ?? [])],
+    transports: [shoalWebSockets(), shoalCircuits(), ...(webRtc === undefined ? [] : [webRtc(() => iceServers())])],
     // One entry per wanted relay, none of them named: a named one is never reserved again once it was lost.
-    listen: Array.from({ length: RESERVATIONS }, () => '/p2p-circuit'),
+    listen: [...Array.from({ length: RESERVATIONS }, () => '/p2p-circuit'), ...(webRtc === undefined ? [] : ['/webrtc'])],
     maxConnections: MAX_CONNECTIONS,
     inboundPerSecond: INBOUND_PER_SECOND,
     inboundPending: INBOUND_PER_SECOND,
   })
   const node: PeerNode = await createLibp2p({ ...options, services: peerServices('client') })
-  return assemblePeer(node, privateKey, init)
+  const peer = assemblePeer(node, privateKey, init)
+  iceServers = () => peer.iceServers()
+  return peer
 }

@@ -8,6 +8,7 @@ import type { Log } from './log.ts'
 import { Libp2pNetwork } from './network.ts'
 import { DhtRecords } from './records.ts'
 import { RelayKeeper } from './relay-keeper.ts'
+import type { IceServer } from './web-rtc.ts'
 
 /** A running peer: the ports that core asks for, and what only its owner may do with it. */
 export interface Peer {
@@ -18,6 +19,8 @@ export interface Peer {
   setRelays(urls: readonly string[]): void
   /** Looks after the relays at once: call it when the browser comes online, or its tab is looked at again. */
   poke(): void
+  /** STUN and TURN servers of the relays that are connected. */
+  iceServers(): readonly IceServer[]
 }
 
 export interface PeerInit {
@@ -61,5 +64,5 @@ export function assemblePeer(node: PeerNode, privateKey: Ed25519PrivateKey, init
     directory.refresh()
   })
   keeper.setRelays(init.relays)
-  return { network, records: new DhtRecords(node), identity, setRelays: (urls) => keeper.setRelays(urls), poke: () => keeper.poke() }
+  return { network, records: new DhtRecords(node), identity, setRelays: (urls) => keeper.setRelays(urls), poke: () => keeper.poke(), iceServers: () => keeper.iceServers() }
 }

@@ -5,6 +5,7 @@ import type { PeerNode } from './assembly.ts'
 import { parseAddresses, parsePeerId } from './identity.ts'
 import type { Log } from './log.ts'
 import { MAX_RELAY_INFO, originAddress, parseRelayInfo, relayOrigin, type RelayInfo } from './relay-info.ts'
+import type { IceServer } from './web-rtc.ts'
 
 /** Waits between attempts double from the first to the last. The last, a request and a dial fit into 10 s. */
 const FIRST_WAIT_MS = 500
@@ -42,6 +43,7 @@ interface Kept {
   readonly url: string
   readonly ending: AbortController
   peer?: PeerId
+  stun?: readonly string[]
   connected: boolean
   problem?: string
   /** Ends the wait of the moment. */
@@ -63,6 +65,12 @@ export class RelayKeeper {
   /** The wanted relays, by URL, and whether each is connected. */
   relays(): RelayState[] {
     return [...this.kept.values()].map(({ url, connected, problem }) => ({ url, connected, ...(problem === undefined ? {} : { problem }) }))
+  }
+
+  /** STUN servers that the relays named last. */
+  iceServers(): readonly IceServer[] {
+    const urls = [...this.kept.values()].flatMap(({ stun }) => stun ?? [])
+    return urls.length === 0 ? [] : [{ urls }]
   }
 
   /** Whether `peer` is one of the relays. */
@@ -126,6 +134,7 @@ export class RelayKeeper {
     const peer = parsePeerId(info.peer)
     if (relay.peer !== undefined && !relay.peer.equals(peer)) void this.forget(relay.peer)
     relay.peer = peer
+    relay.stun = info.stun
     const addresses = parseAddresses([originAddress(relay.url), ...info.addresses], peer)
     const options = { signal: AbortSignal.any([signal, AbortSignal.timeout(DIAL_WITHIN_MS)]) }
     await node.peerStore.merge(peer, { tags: RELAY_TAG })

@@ -128,3 +128,10 @@ export interface PeerInit {
   /** A reader keeps nothing: for a link opened beside a running Shoal, or where storage is refused. */
   readonly mode: 'full' | 'reader'
 }
+
+/** The first message to a peer worker. */
+export interface PeerStart {
+  readonly init: PeerInit
+  /** The RTC bridge to the page (workers/rtc). */
+  readonly rtc: MessagePort
+}

@@ -1,10 +1,11 @@
 import { transfer, wrap } from 'comlink'
-import type { PeerContract, PeerInit } from './contract.ts'
+import type { PeerContract, PeerInit, PeerStart } from './contract.ts'
 import type { ServeRequest } from './download/answer.ts'
 import type { FromServer } from './download/stream.ts'
 import { installTransferHandlers } from './errors.ts'
 import { guardPeer } from './peer-guard.ts'
 import peerWorkerUrl from './peer-worker.ts?worker&url'
+import { serveRtc } from './rtc/page-end.ts'
 import { scriptUrls } from './trusted.ts'
 
 /** What a page has of Shoal: all else lives in workers. */
@@ -55,8 +56,12 @@ export function shoalPage(relays: readonly string[]): ShoalPage {
 
 function startPeer(url: string, init: PeerInit): PeerContract {
   const worker = new Worker(url, { type: 'module', name: `shoal-${init.mode}` })
+  const { port1, port2 } = new MessageChannel()
+  const close = serveRtc(port1, RTCPeerConnection)
+  // Peers hear at once that this tab goes, instead of waiting for its silence.
+  addEventListener('pagehide', close)
   // The first message of all; those of Comlink follow it.
-  worker.postMessage(init)
+  worker.postMessage({ init, rtc: port2 } satisfies PeerStart, [port2])
   // Every method of the contract returns a promise already, so Comlink's view of it is the same.
   return guardPeer(worker, wrap<PeerContract>(worker))
 }

@@ -86,7 +86,7 @@ class TestBrowser {
           if (urls.includes('bad')) throw new AppError('invalid', 'relay.url', 'bad')
           this.relays = urls
         }
-        return { network, records: shards.records, identity, setRelays, poke: () => undefined }
+        return { network, records: shards.records, identity, setRelays, poke: () => undefined, iceServers: () => [] }
       },
     }
   }

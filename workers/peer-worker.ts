@@ -6,10 +6,11 @@ import { jsonLog } from '../peer/log.ts'
 import { systemClock, systemRandom } from '../peer/system.ts'
 import { createCoderPool, lanesFor } from './coder-pool.ts'
 import coderWorkerUrl from './coder-worker.ts?worker&url'
-import type { PeerInit } from './contract.ts'
+import type { PeerStart } from './contract.ts'
 import { installTransferHandlers } from './errors.ts'
 import type { PeerRealm } from './peer-realm.ts'
 import { PeerService } from './peer-service.ts'
+import { installRtc } from './rtc/worker-end.ts'
 import { openBrowserStorage } from './storage/open.ts'
 import { webLocks } from './storage/web-locks.ts'
 import { scriptUrls } from './trusted.ts'
@@ -40,15 +41,17 @@ const realm: PeerRealm = {
   loadBlake3: () => loadBlake3(),
   async connect({ seed, relays }) {
     const { startBrowserPeer } = await import('../peer/browser.ts')
-    return startBrowserPeer({ seed, relays, clock: systemClock, random: systemRandom, log })
+    const { shoalWebRtc } = await import('../peer/web-rtc.ts')
+    return startBrowserPeer({ seed, relays, clock: systemClock, random: systemRandom, log, webRtc: shoalWebRtc })
   },
 }
 
 self.addEventListener(
   'message',
-  ({ data }: MessageEvent<PeerInit>) => {
+  ({ data: { init, rtc } }: MessageEvent<PeerStart>) => {
     installTransferHandlers()
-    const service = new PeerService(realm, data)
+    installRtc(self, rtc)
+    const service = new PeerService(realm, init)
     self.addEventListener('online', () => {
       service.poke()
     })
