@@ -85,7 +85,7 @@ export default {
       from: { path: '^workers/(page|peer-guard|rtc/page-end)\\.ts$' },
       to: {
         pathNot: ['^workers/(contract[^/]*|errors|peer-guard|trusted|rtc/page-end|[^/]+-worker)\\.ts$', '^core/base/', NPM('comlink')],
-        dependencyTypesNot: ['type-only'],
+        dependencyTypesNot: ['type-only', 'dynamic-import'],
       },
     },
     {

@@ -6,7 +6,7 @@ import { installTransferHandlers } from './errors.ts'
 import { guardPeer } from './peer-guard.ts'
 import peerWorkerUrl from './peer-worker.ts?worker&url'
 import { serveRtc } from './rtc/page-end.ts'
-import { scriptUrls } from './trusted.ts'
+import { scriptUrls, type ScriptUrl } from './trusted.ts'
 
 /** What a page has of Shoal: all else lives in workers. */
 export interface ShoalPage {
@@ -34,7 +34,7 @@ export function shoalPage(relays: readonly string[]): ShoalPage {
   })
   return {
     openPeer(mode) {
-      const peer = peers.get(mode) ?? startPeer(script(peerWorkerUrl), { relays, mode })
+      const peer = peers.get(mode) ?? (canTransferChannels() ? startPeer(script(peerWorkerUrl), { relays, mode }) : startInPage({ relays, mode }, script))
       peers.set(mode, peer)
       return peer
     },
@@ -64,6 +64,30 @@ function startPeer(url: string, init: PeerInit): PeerContract {
   worker.postMessage({ init, rtc: port2 } satisfies PeerStart, [port2])
   // Every method of the contract returns a promise already, so Comlink's view of it is the same.
   return guardPeer(worker, wrap<PeerContract>(worker))
+}
+
+/** Whether this browser can hand a data channel to a worker. Where not, libp2p must run in the page. */
+function canTransferChannels(): boolean {
+  const connection = new RTCPeerConnection()
+  try {
+    const channel = connection.createDataChannel('')
+    structuredClone(channel, { transfer: [channel as unknown as Transferable] })
+    return true
+  } catch {
+    return false
+  } finally {
+    connection.close()
+  }
+}
+
+/** The peer in this realm, once its code is there. */
+function startInPage(init: PeerInit, script: ScriptUrl): PeerContract {
+  const starting = import('./peer-page.ts').then(({ startPeerInPage }) => startPeerInPage(init, script))
+  const calls = (name: keyof PeerContract) => async (...given: unknown[]) => {
+    const peer = await starting
+    return (peer[name] as (...given: unknown[]) => Promise<unknown>).apply(peer, given)
+  }
+  return new Proxy({} as PeerContract, { get: (_, name: keyof PeerContract) => calls(name) })
 }
 
 /** Hands `port` to the peer worker that has the download, or says that none has. */

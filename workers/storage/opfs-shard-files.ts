@@ -50,6 +50,20 @@ export function opfsShardFiles(root: FileSystemDirectoryHandle, storage: Storage
   }
 }
 
+/** The shard files of folder `name` of the origin private file system, made where it is missing. Throws `transient` `storage.refused` where the browser keeps nothing. */
+export async function openOpfsShardFiles(storage: StorageManager, name: string): Promise<ShardFiles> {
+  return opfsShardFiles(await rootFolder(storage, name), storage)
+}
+
+async function rootFolder(storage: StorageManager, name: string): Promise<FileSystemDirectoryHandle> {
+  try {
+    const root = await storage.getDirectory()
+    return await holder()(root, (folder) => folder.getDirectoryHandle(name, { create: true }))
+  } catch (cause) {
+    throw new AppError('transient', 'storage.refused', 'this browser window keeps nothing', { cause })
+  }
+}
+
 type FolderOf = (name: string, create: boolean) => Promise<FileSystemDirectoryHandle>
 
 type Ask = <T>(folder: string, name: string, create: boolean, question: (file: FileSystemFileHandle) => Promise<T>) => Promise<T>
