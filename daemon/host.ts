@@ -1,15 +1,13 @@
 import { join } from 'node:path'
-import { AppError, asAppError, isAppError } from '../core/base/errors.ts'
+import { AppError, isAppError } from '../core/base/errors.ts'
 import { loadBlake3 } from '../core/merkle/blake3.ts'
 import { verify } from '../core/seal/ed25519.ts'
-import { advertKeeper } from '../core/swarm/advert-keeper.ts'
-import { SHARD_PROTOCOL } from '../core/swarm/limits.ts'
-import { keepRecords } from '../core/swarm/record-keeper.ts'
-import { serveShards } from '../core/swarm/server.ts'
-import { openVault, type Vault } from '../core/swarm/vault.ts'
+import { runHost } from '../core/swarm/host.ts'
+import { openUptime } from '../core/swarm/uptime.ts'
+import { openVault } from '../core/swarm/vault.ts'
 import { openShardStore } from '../core/vault/shard-store.ts'
 import { loadSeed, makeFolder } from '../peer/data-folder.ts'
-import { startHostPeer, type HostPeer } from '../peer/host.ts'
+import { startHostPeer } from '../peer/host.ts'
 import { openLevelDatastore } from '../peer/level-datastore.ts'
 import type { Log } from '../peer/log.ts'
 import { runProgram, type Running } from '../peer/program.ts'
@@ -18,7 +16,6 @@ import { parseOptions, type HostOptions } from './options.ts'
 import { seldom } from './report.ts'
 import { openLevelMetaStore } from './storage/level-meta-store.ts'
 import { openNodeShardFiles } from './storage/node-shard-files.ts'
-import { openUptime } from './uptime.ts'
 
 type Report = (error: AppError) => void
 
@@ -38,7 +35,11 @@ async function startHost(options: HostOptions, log: Log): Promise<Running> {
     log,
   })
   const ending = new AbortController()
-  await serve({ vault, peer, report, signal: ending.signal, uptime: await openUptime(data.meta, systemClock, report, ending.signal) })
+  const { network, records, identity } = peer
+  const uptimeClass = await openUptime(data.meta, systemClock, report, ending.signal)
+  const parts = { vault, network, records, identity, blake3: await loadBlake3(), clock: systemClock, random: systemRandom, verify, addresses: () => peer.addresses(), uptimeClass, report }
+  await runHost(parts, ending.signal)
+  await network.announce(ending.signal)
   return {
     ready: { port: peer.port, peer: peer.identity.key },
     close: async () => {
@@ -48,30 +49,6 @@ async function startHost(options: HostOptions, log: Log): Promise<Running> {
       await data.close()
     },
   }
-}
-
-interface Service {
-  readonly vault: Vault
-  readonly peer: HostPeer
-  readonly report: Report
-  readonly signal: AbortSignal
-  readonly uptime: () => number
-}
-
-/** Answers clients, announces this host, keeps the index and the records of others in order, until `signal` fires. */
-async function serve({ vault, peer, report, signal, uptime }: Service): Promise<void> {
-  const { network, records, identity, node } = peer
-  const blake3 = await loadBlake3()
-  const addresses = () => node.getMultiaddrs().map((address) => address.toString())
-  const advert = advertKeeper({ vault, identity, clock: systemClock, addresses, uptimeClass: uptime })
-  const handler = serveShards({ vault, identity, records, blake3, clock: systemClock, random: systemRandom, verify, advert, report })
-  await network.handle(SHARD_PROTOCOL, handler, signal)
-  const failed = (error: unknown) => {
-    if (!signal.aborted) report(asAppError(error))
-  }
-  network.announce(signal).catch(failed)
-  keepRecords({ objects: vault.objects, records, clock: systemClock, report }, signal).catch(failed)
-  vault.tend(signal).catch(failed)
 }
 
 async function openData(folder: string) {

@@ -3,7 +3,7 @@ import type { Clock, Random } from '../core/ports/clock.ts'
 import type { Identity, Network, Records } from '../core/ports/network.ts'
 import type { PeerNode } from './assembly.ts'
 import { HostDirectory } from './host-directory.ts'
-import { identityOf } from './identity.ts'
+import { carriesStreams, identityOf } from './identity.ts'
 import type { Log } from './log.ts'
 import { Libp2pNetwork } from './network.ts'
 import { DhtRecords } from './records.ts'
@@ -19,6 +19,8 @@ export interface Peer {
   setRelays(urls: readonly string[]): void
   /** Looks after the relays at once: call it when the browser comes online, or its tab is looked at again. */
   poke(): void
+  /** Multiaddrs under which streams reach this peer now, best first. */
+  addresses(): readonly string[]
   /** STUN and TURN servers of the relays that are connected. */
   iceServers(): readonly IceServer[]
 }
@@ -64,5 +66,13 @@ export function assemblePeer(node: PeerNode, privateKey: Ed25519PrivateKey, init
     directory.refresh()
   })
   keeper.setRelays(init.relays)
-  return { network, records: new DhtRecords(node), identity, setRelays: (urls) => keeper.setRelays(urls), poke: () => keeper.poke(), iceServers: () => keeper.iceServers() }
+  return {
+    network,
+    records: new DhtRecords(node),
+    identity,
+    setRelays: (urls) => keeper.setRelays(urls),
+    poke: () => keeper.poke(),
+    addresses: () => node.getMultiaddrs().filter(carriesStreams).map((address) => address.toString()),
+    iceServers: () => keeper.iceServers(),
+  }
 }

@@ -48,6 +48,23 @@ export interface RelayRow {
   readonly problem?: string
 }
 
+/** What this browser holds for others. */
+export interface Hosting {
+  readonly on: boolean
+  /** Bytes offered to others, a whole number of GiB. */
+  readonly space: number
+  /** What may be offered here, in bytes: 1, 2, 4 … GiB, as far as the browser grants it. Empty while it is not known. */
+  readonly choices: readonly number[]
+  /** Bytes held for others, and how many pieces. */
+  readonly used: number
+  readonly shards: number
+  /** Peers with a stream to this host now. */
+  readonly guests: number
+  /** Whether the browser promised not to clear this origin's data when the disk is short. */
+  readonly persisted: boolean
+  readonly problem?: PlainError
+}
+
 /** Everything the page draws; sent whole, at most 4 times a second, and only when it changed. */
 export interface Snapshot {
   readonly phase: 'starting' | 'running' | 'waiting-for-tab'
@@ -59,6 +76,8 @@ export interface Snapshot {
   readonly space: { readonly files: number; readonly stored: number; readonly free: number }
   /** Bytes used by Shoal in this browser, and the most the browser grants; outbox included. */
   readonly local: { readonly used: number; readonly quota: number }
+  /** Absent where nothing is kept, or until it is known. */
+  readonly hosting?: Hosting
   readonly problem?: PlainError
 }
 
@@ -117,6 +136,11 @@ export interface PeerContract {
   /** Merges a backup file; resolves to the number of files that came back. */
   restore(file: Blob): Promise<number>
   setRelays(urls: readonly string[]): Promise<void>
+  /**
+   * Hosts for others with `space` bytes from now on, also after a restart; or takes nothing new, and serves out what was promised.
+   * `invalid` `hosting.space` for a space that is none of the choices.
+   */
+  setHosting(on: boolean, space: number): Promise<void>
   /** Ends all work and closes storage, before an update or on leaving. */
   stop(): Promise<void>
 }

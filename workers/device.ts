@@ -1,4 +1,4 @@
-import { decode, encode, list, text, versioned } from '../core/formats/codec.ts'
+import { bool, decode, encode, list, struct, text, uint, versioned } from '../core/formats/codec.ts'
 import type { Random } from '../core/ports/clock.ts'
 import type { MetaStore } from '../core/ports/meta-store.ts'
 
@@ -27,4 +27,25 @@ export async function savedRelays(device: MetaStore): Promise<readonly string[] 
 /** Keeps the relays that the person set; none of them means those of the build. */
 export async function saveRelays(device: MetaStore, urls: readonly string[]): Promise<void> {
   await device.batch([urls.length === 0 ? { del: RELAYS } : { put: RELAYS, value: encode(relayList, [...urls]) }], { strict: true })
+}
+
+/** Whether this browser hosts for others, and with how many bytes. */
+export interface HostingChoice {
+  readonly on: boolean
+  readonly space: number
+}
+
+const HOSTING = 'hosting'
+const hostingChoice = versioned(1, struct<HostingChoice>({ on: bool, space: uint() }))
+
+/** What the person chose; off, with 1 GiB to begin with. Errors as `MetaStore`; `invalid` `format.*`. */
+export async function savedHosting(device: MetaStore): Promise<HostingChoice> {
+  const value = await device.get(HOSTING)
+  if (value === undefined) return { on: false, space: 2 ** 30 }
+  return decode(hostingChoice, value)
+}
+
+/** Keeps what the person chose. */
+export async function saveHosting(device: MetaStore, choice: HostingChoice): Promise<void> {
+  await device.batch([{ put: HOSTING, value: encode(hostingChoice, choice) }], { strict: true })
 }

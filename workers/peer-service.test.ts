@@ -34,6 +34,8 @@ class TestBrowser {
   readonly lists = memoryMetaDisk()
   readonly settings = memoryMetaDisk()
   readonly disk = memoryShardDisk()
+  readonly vaultDisk = memoryShardDisk()
+  readonly vaultIndex = memoryMetaDisk()
   readonly handles = new Map<string, FileSystemFileHandle>()
   readonly seeds: string[] = []
   relays: readonly string[] = []
@@ -72,6 +74,8 @@ class TestBrowser {
             delete: async (id) => void handles.delete(id),
             ids: async () => [...handles.keys()],
           },
+          openVault: async () => ({ shards: new MemoryShardStore(this.vaultDisk), meta: new MemoryMetaStore(this.vaultIndex) }),
+          persisted: async () => false,
           close: async () => undefined,
         }
       },
@@ -86,7 +90,7 @@ class TestBrowser {
           if (urls.includes('bad')) throw new AppError('invalid', 'relay.url', 'bad')
           this.relays = urls
         }
-        return { network, records: shards.records, identity, setRelays, poke: () => undefined, iceServers: () => [] }
+        return { network, records: shards.records, identity, setRelays, poke: () => undefined, addresses: () => [], iceServers: () => [] }
       },
     }
   }

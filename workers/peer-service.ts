@@ -128,6 +128,10 @@ export class PeerService implements PeerContract {
     await (await this.running()).setRelays(urls)
   }
 
+  async setHosting(on: boolean, space: number): Promise<void> {
+    await (await this.files()).hosting.set(on, space)
+  }
+
   async stop(): Promise<void> {
     this.leaving.abort()
     this.ready.reject(new AppError('aborted', 'aborted', 'Shoal is being closed'))

@@ -4,13 +4,14 @@ import type { Clock } from '../core/ports/clock.ts'
 import type { Peer } from '../peer/peer.ts'
 import type { FileRow, FileToAdd, PeerInit, Snapshot } from './contract.ts'
 import { peerSeed, savedRelays, saveRelays } from './device.ts'
+import { HostingKeeper } from './hosting.ts'
 import type { PeerRealm } from './peer-realm.ts'
 import type { BrowserStorage } from './storage/open.ts'
 
 /** A running peer, with or without a memory of its own. */
 export interface Session {
   /** What of a snapshot this session knows. */
-  snapshot(): Pick<Snapshot, 'peers' | 'hosts' | 'relays' | 'files' | 'space' | 'local'>
+  snapshot(): Pick<Snapshot, 'peers' | 'hosts' | 'relays' | 'files' | 'space' | 'local' | 'hosting'>
   openLink(seed: string): Promise<LinkView>
   linkReader(seed: string): Promise<FileReader>
   setRelays(urls: readonly string[]): Promise<void>
@@ -24,6 +25,7 @@ export interface Session {
 /** What is done with the files of the list. */
 export interface FileSession {
   readonly storage: Storage
+  readonly hosting: HostingKeeper
   add(files: readonly FileToAdd[]): Promise<void>
 }
 
@@ -61,6 +63,7 @@ export async function startStorage(realm: PeerRealm, init: PeerInit, changed: Ch
   const peer = await realm.connect({ seed: await peerSeed(kept.device, realm.random), relays })
   const { deps, close } = await readerDeps(realm, peer)
   const storage = await createStorage({ ...deps, meta: kept.list, shards: kept.shards, reopenFile: (id) => kept.handles.file(id) })
+  const hosting = await HostingKeeper.open(realm, kept, peer, changed)
   const watching = new AbortController()
   const handles = new HandleKeeper(kept)
   peer.network.watch(changed, watching.signal)
@@ -70,13 +73,14 @@ export async function startStorage(realm: PeerRealm, init: PeerInit, changed: Ch
   }, watching.signal)
   return {
     ...linkParts(storage, peer),
-    snapshot: () => ({ ...storage.snapshot(), ...networkPart(peer) }),
+    snapshot: () => ({ ...storage.snapshot(), ...networkPart(peer), hosting: hosting.snapshot() }),
     async setRelays(urls) {
       peer.setRelays(urls.length === 0 ? init.relays : urls)
       await saveRelays(kept.device, urls)
     },
     files: {
       storage,
+      hosting,
       async add(files) {
         const ids = await storage.add(files)
         await handles.keep(files, ids)
@@ -86,6 +90,7 @@ export async function startStorage(realm: PeerRealm, init: PeerInit, changed: Ch
       watching.abort()
       await watched
       await storage.stop()
+      await hosting.stop()
       await close()
       await kept.close()
     },

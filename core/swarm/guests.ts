@@ -14,6 +14,11 @@ export class Guests {
     this.clock = clock
   }
 
+  /** How many peers have a stream. */
+  get peers(): number {
+    return this.streams.size
+  }
+
   /** Lets a stream in; call `leave` when it has ended. Throws `denied` `peer.refused`; `transient` `host.busy`. */
   enter(peer: PeerKey): void {
     if (this.isRefused(peer)) throw new AppError('denied', 'peer.refused', 'the protocol was broken too often; come back in a minute')

@@ -6,7 +6,10 @@ import { Guests } from './guests.ts'
 import { INBOUND_BYTES } from './limits.ts'
 import { Session, type SessionParts } from './session.ts'
 
-export type ServeOptions = SessionParts
+export interface ServeOptions extends SessionParts {
+  /** Told how many peers have a stream, after each change. */
+  readonly guests?: ((peers: number) => void) | undefined
+}
 
 /**
  * The host's side of `/shoal/shard/1`: hand it to `Network.handle`. It rejects with what ended a stream that did not end cleanly, for the log;
@@ -25,9 +28,11 @@ export function serveShards(options: ServeOptions): StreamHandler {
       return refusing
     }
     try {
+      options.guests?.(guests.peers)
       await new Session(channel, options, budget).run()
     } finally {
       guests.leave(remote)
+      options.guests?.(guests.peers)
       if (channel.violated) guests.strike(remote)
     }
   }

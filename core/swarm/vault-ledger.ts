@@ -37,7 +37,8 @@ export interface Reservation {
 export class Ledger {
   /** Bytes on disk: shards, each once, and objects. */
   used = 0
-  readonly offered: number
+  /** Bytes that the owner offers. */
+  offered: number
   private coming = 0
   /** Shards and objects of all tenants. */
   private entries = 0
@@ -67,6 +68,11 @@ export class Ledger {
   bookDisk(bytes: number): void {
     this.used += bytes
     if (this.disk !== undefined) this.disk.free -= bytes
+  }
+
+  /** Shards and objects, of all tenants. */
+  get held(): number {
+    return this.entries
   }
 
   get tenants(): number {

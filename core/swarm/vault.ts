@@ -7,26 +7,9 @@ import type { ShardRoot, ShardStore } from '../ports/shard-store.ts'
 import { KeyedLocks } from './keyed-locks.ts'
 import { EXPIRY_GRACE, SHARD_LEASES, STAGE_SECONDS, SWEEP_STEP } from './limits.ts'
 import type { Verdict } from './shard-client.ts'
-import {
-  decodeHold,
-  decodeLease,
-  encodeHold,
-  encodeLease,
-  holdKey,
-  HOLDS,
-  holdsOf,
-  leaseKey,
-  LEASES,
-  parseHoldKey,
-  parseLeaseKey,
-  parseStageKey,
-  readHold,
-  stageKey,
-  STAGES,
-  type Hold,
-  type Lease,
-  type TenantName,
-} from './vault-index.ts'
+import { decodeHold, decodeLease, encodeHold, encodeLease, readHold } from './vault-index.ts'
+import { HOLDS, holdKey, holdsOf, LEASES, leaseKey, parseHoldKey, parseLeaseKey, parseStageKey, stageKey, STAGES } from './vault-index.ts'
+import type { Hold, Lease, TenantName } from './vault-index.ts'
 import { asFull, Ledger, type Reservation } from './vault-ledger.ts'
 import { ObjectShelf } from './vault-objects.ts'
 
@@ -34,7 +17,7 @@ export interface VaultOptions {
   readonly shards: ShardStore
   readonly meta: MetaStore
   readonly clock: Clock
-  /** Bytes that the owner offers. */
+  /** Bytes that the owner offers; `offer` changes them. */
   readonly offered: number
   /** Told of failures that nobody waits for: a file that could not be deleted (the next start tries again). */
   readonly report: (error: AppError) => void
@@ -76,6 +59,16 @@ export class Vault {
     this.options = options
     this.ledger = new Ledger(options.offered, options.shards, options.clock)
     this.objects = new ObjectShelf(options.meta, this.ledger, this.locks)
+  }
+
+  /** From now on takes new things up to `offered` bytes in all; what is here stays, and is served, also when that is more. */
+  offer(offered: number): void {
+    this.ledger.offered = offered
+  }
+
+  /** Bytes on disk for others, and how many shards and objects. */
+  get held(): { readonly bytes: number; readonly entries: number } {
+    return { bytes: this.ledger.used, entries: this.ledger.held }
   }
 
   async usage(): Promise<VaultUsage> {

@@ -1,7 +1,7 @@
 import { openDB, type DBSchema, type IDBPDatabase } from 'idb'
 import { AppError, asAppError } from '../../core/base/errors.ts'
 
-/** The one database of the origin (docs/formats/vault-disk.md 2). The first three are key-value stores of their own: ASCII keys, bytes. */
+/** The one database of the origin (docs/formats/vault-disk.md 2). The first four are key-value stores of their own: ASCII keys, bytes. */
 export interface ShoalSchema extends DBSchema {
   /** The list of files (docs/formats/list.md). */
   list: { key: string; value: Uint8Array<ArrayBuffer> }
@@ -9,23 +9,27 @@ export interface ShoalSchema extends DBSchema {
   shards: { key: string; value: Uint8Array<ArrayBuffer> }
   /** What belongs to this browser alone, and to no backup: who it is, its relays. */
   device: { key: string; value: Uint8Array<ArrayBuffer> }
+  /** What is held for others (docs/formats/vault.md), and which of its shards lie in the file system. */
+  vault: { key: string; value: Uint8Array<ArrayBuffer> }
   /** Handles of files that are being stored, by file id: to go on after a restart without asking for the file. */
   handles: { key: string; value: FileSystemFileHandle }
 }
 
 /** Those of its object stores that hold bytes. */
-export type BytesStore = 'list' | 'shards' | 'device'
+export type BytesStore = 'list' | 'shards' | 'device' | 'vault'
 
 export type ShoalDatabase = IDBPDatabase<ShoalSchema>
 
-const VERSION = 1
+/** 2: `vault`. */
+const VERSION = 2
 
 /** Opens the database `name`. Throws `transient` (`meta.failed`) where the browser refuses it, as private windows may. */
 export async function openDatabase(name: string): Promise<ShoalDatabase> {
   try {
     const database = await openDB<ShoalSchema>(name, VERSION, {
-      upgrade(created) {
-        for (const store of ['list', 'shards', 'device', 'handles'] as const) created.createObjectStore(store)
+      upgrade(opened, from) {
+        if (from < 1) for (const store of ['list', 'shards', 'device', 'handles'] as const) opened.createObjectStore(store)
+        if (from < 2) opened.createObjectStore('vault')
       },
       // A newer version in another tab must not wait for ever; what we do then fails as transient until the reload.
       blocking: () => database.close(),

@@ -13,11 +13,16 @@ export interface BrowserStorage {
   readonly device: MetaStore
   readonly shards: ShardStore
   readonly handles: FileHandles
+  /** Opens what is held for others; called once, and closed with the rest. */
+  openVault(): Promise<{ readonly shards: ShardStore; readonly meta: MetaStore }>
+  /** Whether the browser promised to keep this origin's data when the disk is short. */
+  persisted(): Promise<boolean>
   close(): Promise<void>
 }
 
 const DATABASE = 'shoal'
 const FOLDER = 'shards'
+const VAULT = 'vault'
 
 /**
  * Opens the storage of this origin; only for the holder of its lock, in a dedicated worker. Throws `transient` `storage.refused` where the browser
@@ -27,12 +32,20 @@ export async function openBrowserStorage(files: (folder: string) => Promise<Shar
   const shardFiles = await files(FOLDER)
   const database = await openDatabase(DATABASE)
   const shards = await openShardStore(shardFiles, idbMetaStore(database, 'shards'))
+  let vault: ShardStore | undefined
   return {
     list: idbMetaStore(database, 'list'),
     device: idbMetaStore(database, 'device'),
     shards,
     handles: idbFileHandles(database),
+    async openVault() {
+      const meta = idbMetaStore(database, 'vault')
+      vault = await openShardStore(await files(VAULT), meta)
+      return { shards: vault, meta }
+    },
+    persisted: () => navigator.storage.persisted(),
     async close() {
+      await vault?.close()
       await shards.close()
       database.close()
     },

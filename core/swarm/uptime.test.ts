@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import type { AppError } from '../core/base/errors.ts'
-import { FakeClock } from '../core/testkit/fake-clock.ts'
-import { Faults, faultyMetaStore } from '../core/testkit/faulty.ts'
-import { MemoryMetaStore, memoryMetaDisk } from '../core/testkit/memory-meta-store.ts'
+import type { AppError } from '../base/errors.ts'
+import { FakeClock } from '../testkit/fake-clock.ts'
+import { Faults, faultyMetaStore } from '../testkit/faulty.ts'
+import { MemoryMetaStore, memoryMetaDisk } from '../testkit/memory-meta-store.ts'
 import { openUptime } from './uptime.ts'
 
 const HOUR = 3_600_000

@@ -1,7 +1,7 @@
-import { asAppError, type AppError } from '../core/base/errors.ts'
-import { decode, encode, list, struct, uint, versioned } from '../core/formats/codec.ts'
-import type { Clock } from '../core/ports/clock.ts'
-import type { MetaStore } from '../core/ports/meta-store.ts'
+import { asAppError, type AppError } from '../base/errors.ts'
+import { decode, encode, list, struct, uint, versioned } from '../formats/codec.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { MetaStore } from '../ports/meta-store.ts'
 
 const KEY = 'uptime'
 const DAYS = 30
