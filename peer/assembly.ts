@@ -9,9 +9,10 @@ import type { Datastore } from 'interface-datastore'
 import type { Libp2pOptions } from 'libp2p'
 import { shoalDht } from './dht.ts'
 import { carriesStreams } from './identity.ts'
+import { dialler, type Dialler } from './ways.ts'
 
 // Types, not interfaces: libp2p asks for an index signature, which only a type has by itself.
-export type PeerServices = { identify: Identify; ping: Ping; dht: KadDHT }
+export type PeerServices = { identify: Identify; ping: Ping; dht: KadDHT; dialler: Dialler }
 export type RelayServices = PeerServices & { relay: CircuitRelayService }
 export type PeerNode = Libp2p<PeerServices>
 export type RelayNode = Libp2p<RelayServices>
@@ -32,7 +33,7 @@ export interface NodeInit {
 
 /** A WebRTC handshake through a relay takes seconds, and a tab in the background is slow; the library gives up after 6. */
 const DIAL_TIMEOUT_MS = 20_000
-const ADDRESS_DIAL_TIMEOUT_MS = 15_000
+export const ADDRESS_DIAL_TIMEOUT_MS = 15_000
 const UPGRADE_TIMEOUT_MS = 20_000
 /** Dials under way at once: each is a handshake in pure JavaScript. */
 const MAX_PARALLEL_DIALS = 20
@@ -71,8 +72,9 @@ export function peerServices(mode: 'client' | 'server'): {
   identify: ReturnType<typeof identify>
   ping: ReturnType<typeof ping>
   dht: ReturnType<typeof shoalDht>
+  dialler: ReturnType<typeof dialler>
 } {
-  return { identify: identify(), ping: ping(PINGS), dht: shoalDht(mode) }
+  return { identify: identify(), ping: ping(PINGS), dht: shoalDht(mode), dialler: dialler() }
 }
 
 /** Best address first: public or LAN, this machine, through a relay, and last those that only signal. */

@@ -2,7 +2,7 @@ import { createLibp2p } from 'libp2p'
 import { nodeOptions, peerServices, shoalCircuits, type PeerNode, type Transports } from './assembly.ts'
 import { privateKeyFromSeed } from './identity.ts'
 import { assemblePeer, type Peer, type PeerInit } from './peer.ts'
-import type { IceServer } from './web-rtc.ts'
+import type { IceServer } from './relay-info.ts'
 import { shoalWebSockets } from './web-sockets.ts'
 
 /** Connections of a tab: memory and handshakes of a phone. */

@@ -15,6 +15,8 @@ const MAX_CONNECTIONS = 1000
 /** Behind a proxy or on one machine everybody has one IP address. */
 const INBOUND_PER_SECOND = 200
 const INBOUND_PENDING = 200
+/** Relays to keep a reservation at, where there are as many. */
+const RESERVATIONS = 2
 /** Where the datastore keeps the port of the last start. */
 const PORT_KEY = new Key('/shoal/port')
 
@@ -76,7 +78,7 @@ async function startOn(init: HostPeerInit, privateKey: Ed25519PrivateKey, datast
     privateKey,
     transports: [shoalWebSockets(), shoalCircuits(), ...(init.transports ?? [])],
     // One entry per wanted relay, none of them named: a named one is never reserved again once it was lost.
-    listen: [webSocketAddress(init.listen, port), ...init.relays.map(() => '/p2p-circuit')],
+    listen: [webSocketAddress(init.listen, port), ...Array.from({ length: RESERVATIONS }, () => '/p2p-circuit')],
     datastore,
     maxConnections: MAX_CONNECTIONS,
     inboundPerSecond: INBOUND_PER_SECOND,

@@ -1,20 +1,25 @@
 import type { Connection, PeerId, Stream } from '@libp2p/interface'
 import type { Multiaddr } from '@multiformats/multiaddr'
-import { AppError, throwIfAborted } from '../core/base/errors.ts'
+import { AppError, isAppError, throwIfAborted } from '../core/base/errors.ts'
 import type { ByteStream, Network, NetworkState, PeerHint, PeerKey, StreamHandler } from '../core/ports/network.ts'
-import type { PeerNode } from './assembly.ts'
+import type { Clock } from '../core/ports/clock.ts'
+import { ADDRESS_DIAL_TIMEOUT_MS, type PeerNode } from './assembly.ts'
 import { byteStream } from './byte-stream.ts'
 import { eventsUntil, routingTable } from './dht.ts'
 import type { HostDirectory } from './host-directory.ts'
 import { carriesStreams, parseAddresses, peerIdOf, peerKeyOf } from './identity.ts'
+import { Lanes } from './lane.ts'
 import type { Log } from './log.ts'
 import type { RelayKeeper } from './relay-keeper.ts'
+import { deadRelaysLast, firstOf, HEAD_START_MS, laneAddresses, needsRelay } from './ways.ts'
 
 /** Streams of one protocol per connection: 4 are allowed (shard.md 6), and old ones may still be closing. */
 const MAX_STREAMS = 16
 /** How long the other side may take to agree on a protocol, over a connection that may be dead already. */
 const NEGOTIATE_WITHIN_MS = 15_000
 const DIAL_WITHIN_MS = 20_000
+/** And through a relay: two round trips of a connection that is there, in most cases. */
+const LANE_WITHIN_MS = 10_000
 /** How long to ask the DHT where a peer is now. */
 const LOOKUP_WITHIN_MS = 10_000
 /** A peer that went away and comes back within this keeps its place in the routing table. */
@@ -25,6 +30,7 @@ export interface NetworkInit {
   readonly self: PeerKey
   readonly keeper: RelayKeeper
   readonly directory: HostDirectory
+  readonly clock: Clock
   readonly log: Log
 }
 
@@ -34,9 +40,11 @@ export class Libp2pNetwork implements Network {
   private readonly init: NetworkInit
   private readonly listeners = new Set<() => void>()
   private readonly graces = new Map<string, ReturnType<typeof setTimeout>>()
+  private readonly lanes: Lanes
 
   constructor(init: NetworkInit) {
     this.init = init
+    this.lanes = new Lanes(() => init.clock.now(), () => this.changed())
     this.self = init.self
     for (const type of ['connection:open', 'connection:close'] as const) init.node.addEventListener(type, () => this.changed())
     init.node.addEventListener('peer:disconnect', ({ detail }) => this.forgetLater(detail))
@@ -53,7 +61,8 @@ export class Libp2pNetwork implements Network {
       const key = direct(connection) && !this.init.keeper.isRelay(connection.remotePeer) ? peerKeyOf(connection.remotePeer) : undefined
       if (key !== undefined) peers.add(key)
     }
-    return { peers: [...peers], relays: this.init.keeper.relays() }
+    const relayed = this.lanes.peers().filter((peer) => !peers.has(peer))
+    return { peers: [...peers], relayed, relays: this.init.keeper.relays() }
   }
 
   watch(listener: () => void, signal: AbortSignal): void {
@@ -65,9 +74,8 @@ export class Libp2pNetwork implements Network {
   async open(peer: PeerHint, protocol: string, options: { signal?: AbortSignal } = {}): Promise<ByteStream> {
     const { signal } = options
     throwIfAborted(signal)
-    const id = peerIdOf(peer.key)
     try {
-      return byteStream(await this.openStream(id, peer.addresses, protocol, signal))
+      return await this.openStream(peer, protocol, signal)
     } catch (cause) {
       throwIfAborted(signal)
       if (nameOf(cause) === 'UnsupportedProtocolError') throw new AppError('transient', 'peer.protocol', `the peer does not speak ${protocol}`, { cause })
@@ -78,16 +86,16 @@ export class Libp2pNetwork implements Network {
   async handle(protocol: string, handler: StreamHandler, signal: AbortSignal): Promise<void> {
     const onStream = async (stream: Stream, connection: Connection) => {
       const remote = peerKeyOf(connection.remotePeer)
-      const bytes = byteStream(stream)
       try {
         if (remote === undefined) throw new AppError('denied', 'peer.key', 'only Ed25519 peers are served')
-        await handler(bytes, remote)
+        await handler(connection.limits === undefined ? byteStream(stream) : this.lanes.stream(stream, connection, remote), remote)
       } catch (error) {
         this.init.log('debug', 'a stream ended with an error', { protocol }, error)
-        bytes.abort(error instanceof Error ? error : new AppError('bug', 'unexpected', String(error)))
+        stream.abort(error instanceof Error ? error : new AppError('bug', 'unexpected', String(error)))
       }
     }
-    await this.init.node.handle(protocol, onStream, { maxInboundStreams: MAX_STREAMS, maxOutboundStreams: MAX_STREAMS })
+    const options = { maxInboundStreams: MAX_STREAMS, maxOutboundStreams: MAX_STREAMS, runOnLimitedConnection: true }
+    await this.init.node.handle(protocol, onStream, options)
     signal.addEventListener('abort', () => void this.init.node.unhandle(protocol).catch(() => undefined), { once: true })
   }
 
@@ -106,31 +114,78 @@ export class Libp2pNetwork implements Network {
     for (const timer of this.graces.values()) clearTimeout(timer)
   }
 
-  private async openStream(peer: PeerId, addresses: readonly string[], protocol: string, signal: AbortSignal | undefined): Promise<Stream> {
+  private async openStream(hint: PeerHint, protocol: string, signal: AbortSignal | undefined): Promise<ByteStream> {
+    const peer = peerIdOf(hint.key)
     const open = this.init.node.getConnections(peer).find(direct)
     if (open !== undefined) {
       try {
-        return await negotiate(open, protocol, signal)
+        return byteStream(await negotiate(open, protocol, signal))
       } catch (error) {
         // A refusal says that the connection works. After anything else all connections to that peer are suspect: stale ones pile up.
         if (signal?.aborted === true || REFUSALS.has(nameOf(error))) throw error
         for (const stale of this.init.node.getConnections(peer)) stale.abort(new AppError('transient', 'stream.lost', 'the connection was dead'))
       }
     }
-    return negotiate(await this.connect(peer, addresses, signal), protocol, signal)
+    const early = this.lanes.failedLately(hint.key) ? await this.earlyLane(hint, protocol, signal) : undefined
+    if (early !== undefined) return early
+    const seen: Multiaddr[] = []
+    const connection = await this.connect(peer, hint.addresses, seen, signal).catch((error: unknown) => {
+      throwIfAborted(signal)
+      this.lanes.noteDirect(hint.key, false)
+      this.init.log('debug', 'no direct way to a peer', {}, error)
+      return undefined
+    })
+    if (connection === undefined) return this.openLane(hint.key, seen, protocol, signal)
+    this.lanes.noteDirect(hint.key, true)
+    return byteStream(await negotiate(connection, protocol, signal))
   }
 
-  /** Tries the addresses given, those known from before, and those the DHT knows, each once. */
-  private async connect(peer: PeerId, texts: readonly string[], signal: AbortSignal | undefined): Promise<Connection> {
+  /** The lane before anything else, by the addresses that are at hand; `undefined` when it leads nowhere. */
+  private async earlyLane(hint: PeerHint, protocol: string, signal: AbortSignal | undefined): Promise<ByteStream | undefined> {
+    const peer = peerIdOf(hint.key)
+    try {
+      const stored = await this.stored(peer)
+      return await this.openLane(hint.key, [...parseAddresses(hint.addresses, peer), ...stored], protocol, signal)
+    } catch (error) {
+      throwIfAborted(signal)
+      if (nameOf(error) === 'UnsupportedProtocolError') throw error
+      return undefined
+    }
+  }
+
+  /** A stream over a relay, through the first of `addresses` that works. */
+  private async openLane(key: PeerKey, addresses: readonly Multiaddr[], protocol: string, signal: AbortSignal | undefined): Promise<ByteStream> {
+    const peer = peerIdOf(key)
+    const { node } = this.init
+    const options = { signal: within(LANE_WITHIN_MS, signal), maxOutboundStreams: MAX_STREAMS, runOnLimitedConnection: true }
+    const open = node.getConnections(peer).find((connection) => this.lanes.usable(connection))
+    if (open !== undefined) {
+      try {
+        return this.lanes.stream(await open.newStream(protocol, options), open, key)
+      } catch (error) {
+        if (signal?.aborted === true || isAppError(error) || REFUSALS.has(nameOf(error))) throw error
+        open.abort(new AppError('transient', 'stream.lost', 'the connection was dead'))
+      }
+    }
+    const ways = this.byLivingRelay(laneAddresses(addresses, peer))
+    if (ways.length === 0) throw new AppError('transient', 'peer.unreachable', 'no address of the peer answers')
+    const connection = await node.dial(ways, { signal: within(LANE_WITHIN_MS, signal) })
+    const stream = await connection.newStream(protocol, options)
+    return direct(connection) ? byteStream(stream) : this.lanes.stream(stream, connection, key)
+  }
+
+  /** Tries the addresses given, those known from before, and those the DHT knows, each once. `seen` gets them all. */
+  private async connect(peer: PeerId, texts: readonly string[], seen: Multiaddr[], signal: AbortSignal | undefined): Promise<Connection> {
     const tried = new Set<string>()
     let failure: unknown
     for await (const addresses of this.addresses(peer, texts, signal)) {
-      const fresh = addresses.filter((address) => carriesStreams(address) && !tried.has(address.toString()))
+      const fresh = addresses.filter((address) => !tried.has(address.toString()))
       for (const address of fresh) tried.add(address.toString())
-      if (fresh.length === 0) continue
+      seen.push(...fresh)
+      const direct = fresh.filter(carriesStreams)
+      if (direct.length === 0) continue
       try {
-        const connection = await this.init.node.dial(fresh, { signal: within(DIAL_WITHIN_MS, signal) })
-        if (direct(connection)) return connection
+        return await this.dial(direct, within(DIAL_WITHIN_MS, signal))
       } catch (error) {
         failure = error
       }
@@ -140,19 +195,49 @@ export class Libp2pNetwork implements Network {
     throw new AppError('transient', 'peer.unreachable', 'no address of the peer answers', { cause: failure })
   }
 
+  /** The peer's own addresses, and beside them those that a relay must introduce us to: whichever works first. */
+  private async dial(addresses: readonly Multiaddr[], signal: AbortSignal): Promise<Connection> {
+    const { node, clock } = this.init
+    const own = addresses.filter((address) => !needsRelay(address))
+    const introduced = this.byLivingRelay(addresses.filter(needsRelay))
+    const queue = (ways: readonly Multiaddr[]) => async (limit: AbortSignal) => mustBeDirect(await node.dial([...ways], { signal: limit }))
+    // The queue would join this to the dial of the peer's own addresses, and do one after the other.
+    const beside = async (limit: AbortSignal) => {
+      const failures: unknown[] = []
+      for (const way of introduced) {
+        if (limit.aborted) break
+        try {
+          return mustBeDirect(await node.services.dialler.dial(way, { signal: within(ADDRESS_DIAL_TIMEOUT_MS, limit) }))
+        } catch (error) {
+          failures.push(error)
+        }
+      }
+      throw new AggregateError(failures, 'no relay leads to the peer')
+    }
+    const ways = own.length === 0 ? [queue(introduced)] : introduced.length === 0 ? [queue(own)] : [queue(own), beside]
+    return firstOf(ways, (limit) => clock.sleep(HEAD_START_MS, limit), signal)
+  }
+
+  private byLivingRelay(addresses: readonly Multiaddr[]): Multiaddr[] {
+    const connected = new Set(this.init.node.getPeers().map((peer) => peer.toString()))
+    return deadRelaysLast(addresses, (relay) => connected.has(relay))
+  }
+
   private async *addresses(peer: PeerId, texts: readonly string[], signal: AbortSignal | undefined): AsyncIterable<Multiaddr[]> {
     yield parseAddresses(texts, peer)
-    const known = await this.init.node.peerStore.get(peer).catch(() => undefined)
-    if (known !== undefined) {
-      const stored = known.addresses.map(({ multiaddr }) => multiaddr.toString())
-      yield parseAddresses(stored, peer)
-    }
+    yield await this.stored(peer)
     const limit = within(LOOKUP_WITHIN_MS, signal)
     for await (const event of eventsUntil(this.init.node.services.dht.findPeer(peer, { signal: limit }), limit)) {
       const infos = event.name === 'PEER_RESPONSE' ? event.closer : event.name === 'FINAL_PEER' ? [event.peer] : []
       const about = infos.find(({ id }) => id.equals(peer))
       if (about !== undefined) yield parseAddresses(about.multiaddrs.map((address) => address.toString()), peer)
     }
+  }
+
+  /** Addresses from before. */
+  private async stored(peer: PeerId): Promise<Multiaddr[]> {
+    const known = await this.init.node.peerStore.get(peer).catch(() => undefined)
+    return parseAddresses(known?.addresses.map(({ multiaddr }) => multiaddr.toString()) ?? [], peer)
   }
 
   /** kad-dht keeps the dead in its routing table until a bucket is full, and dials them for every look-up. */
@@ -175,7 +260,12 @@ function negotiate(connection: Connection, protocol: string, signal: AbortSignal
   return connection.newStream(protocol, { signal: within(NEGOTIATE_WITHIN_MS, signal), maxOutboundStreams: MAX_STREAMS })
 }
 
-/** A relayed connection has limits, and carries signalling only. */
+function mustBeDirect(connection: Connection): Connection {
+  if (direct(connection)) return connection
+  throw new AppError('transient', 'peer.unreachable', 'the connection is gone, or runs over a relay')
+}
+
+/** A relayed connection has limits, and carries signalling and little else. */
 function direct(connection: Connection): boolean {
   return connection.status === 'open' && connection.limits === undefined
 }

@@ -7,8 +7,8 @@ import { carriesStreams, identityOf } from './identity.ts'
 import type { Log } from './log.ts'
 import { Libp2pNetwork } from './network.ts'
 import { DhtRecords } from './records.ts'
+import type { IceServer } from './relay-info.ts'
 import { RelayKeeper } from './relay-keeper.ts'
-import type { IceServer } from './web-rtc.ts'
 
 /** A running peer: the ports that core asks for, and what only its owner may do with it. */
 export interface Peer {
@@ -21,8 +21,8 @@ export interface Peer {
   poke(): void
   /** Multiaddrs under which streams reach this peer now, best first. */
   addresses(): readonly string[]
-  /** STUN and TURN servers of the relays that are connected. */
-  iceServers(): readonly IceServer[]
+  /** STUN and TURN servers for the next WebRTC connection, from the relays that are connected; none is an answer, too. */
+  iceServers(): IceServer[]
 }
 
 export interface PeerInit {
@@ -57,7 +57,7 @@ export function assemblePeer(node: PeerNode, privateKey: Ed25519PrivateKey, init
       network.changed()
     },
   })
-  const network = new Libp2pNetwork({ node, self, keeper, directory, log })
+  const network = new Libp2pNetwork({ node, self, keeper, directory, clock, log })
   let addresses = ''
   node.addEventListener('self:peer:update', () => {
     const now = node.getMultiaddrs().join()

@@ -97,11 +97,15 @@ describe('a relay, two hosts and a client', () => {
     expect(slots().has(peerIdOf(a.identity.key))).toBe(true)
   })
 
-  it('a relayed connection does not count as a peer and carries no stream', async () => {
+  it('a peer that only a relay leads to is reached over it, and counts as relayed, not as connected', async () => {
     const visitor = await world.client([])
     const relayed = `${world.relay.peer.node.getMultiaddrs()[0]!.toString()}/p2p-circuit`
-    await expect(visitor.network.open(hint(a, [relayed]), ECHO)).rejects.toMatchObject({ code: 'peer.unreachable' })
-    expect(visitor.network.state().peers).toEqual([])
+    const stream = await visitor.network.open(hint(a, [relayed]), ECHO)
+    expect(stream.relayed).toBe(true)
+    expect(visitor.network.state().relayed).toEqual([a.identity.key])
+    expect(visitor.network.state().peers).not.toContain(a.identity.key)
+    stream.abort(new Error('enough'))
+    await until(() => visitor.network.state().relayed.length === 0)
   })
 
   it('a host comes back at the port it had', async () => {

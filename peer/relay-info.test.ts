@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { byReach } from './assembly.ts'
 import { carriesStreams, parseAddresses, parsePeerId, peerIdOf, peerKeyOf } from './identity.ts'
-import { originAddress, parseRelayInfo, relayOrigin, webSocketAddress } from './relay-info.ts'
+import { iceServersOf, originAddress, parseRelayInfo, relayOrigin, webSocketAddress } from './relay-info.ts'
 
 const KEY = 'd75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a'
 const OTHER = '3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c'
@@ -23,12 +23,53 @@ describe('names of relays and peers', () => {
   })
 
   it('takes a relay.json that is one, and refuses all others by name', () => {
-    const info = { peer: 'x', addresses: ['/ip4/1.2.3.4/tcp/1/ws'], stun: [], version: 1 }
-    expect(parseRelayInfo({ ...info, more: true })).toEqual(info)
+    const first = { peer: 'x', addresses: ['/ip4/1.2.3.4/tcp/1/ws'], stun: ['stun:relay.example:8484', 'stun:[::1]:1'], version: 1 }
+    expect(parseRelayInfo({ ...first, more: true })).toEqual({ ...first, turn: [], relays: [] })
+    const turn = [{ urls: ['turn:turn.example:3478?transport=udp', 'turns:turn.example'], username: 'u', credential: 'c' }]
+    const info = { ...first, turn, relays: ['https://relay2.example', 'http://[::1]:8485'] }
+    expect(parseRelayInfo(info)).toEqual(info)
     expect(() => parseRelayInfo({ ...info, version: 2 })).toThrow(expect.objectContaining({ code: 'relay.version' }) as Error)
-    for (const bad of [null, 3, [], { ...info, peer: 1 }, { ...info, addresses: 'x' }, { ...info, addresses: [1] }, { ...info, stun: Array(17).fill('x') }]) {
+    for (const bad of [null, 3, [], { ...info, peer: 1 }, { ...info, addresses: 'x' }, { ...info, addresses: [1] }, { ...info, stun: Array(17).fill('stun:x') }]) {
       expect(() => parseRelayInfo(bad)).toThrow(expect.objectContaining({ kind: 'invalid' }) as Error)
     }
+  })
+
+  it.each([
+    ['a STUN server of another form', { stun: ['stun:'] }],
+    ['a STUN server that is a page', { stun: ['https://relay.example'] }],
+    ['a STUN server with a path', { stun: ['stun:relay.example/x'] }],
+    ['TURN that is no list', { turn: {} }],
+    ['five TURN servers', { turn: Array(5).fill({ urls: ['turn:t'], username: 'u', credential: 'c' }) }],
+    ['TURN without URLs', { turn: [{ urls: [], username: 'u', credential: 'c' }] }],
+    ['TURN at a STUN URL', { turn: [{ urls: ['stun:t'], username: 'u', credential: 'c' }] }],
+    ['TURN over another transport', { turn: [{ urls: ['turn:t?transport=sctp'], username: 'u', credential: 'c' }] }],
+    ['TURN without a password', { turn: [{ urls: ['turn:t'], username: 'u' }] }],
+    ['TURN with an endless password', { turn: [{ urls: ['turn:t'], username: 'u', credential: 'c'.repeat(257) }] }],
+    ['nine relays', { relays: Array(9).fill('https://r.example') }],
+    ['a relay with a path', { relays: ['https://r.example/'] }],
+    ['a relay of another kind', { relays: ['ftp://r.example'] }],
+    ['a relay in capitals', { relays: ['https://R.example'] }],
+  ])('refuses %s', (_, part) => {
+    const info = { peer: 'x', addresses: [], stun: [], turn: [], relays: [], version: 1 }
+    expect(parseRelayInfo(info)).toEqual(info)
+    expect(() => parseRelayInfo({ ...info, ...part })).toThrow(expect.objectContaining({ kind: 'invalid', code: 'relay.malformed' }) as Error)
+  })
+
+  it('asks of the servers of all relays no more than a browser likes, those of the first relay first', () => {
+    const relay = (name: string) => ({
+      peer: name,
+      addresses: [],
+      stun: [`stun:${name}:1`, 'stun:both:1'],
+      turn: [{ urls: [`turn:${name}`], username: name, credential: 'c' }],
+      relays: [],
+      version: 1,
+    })
+    expect(iceServersOf([])).toEqual([])
+    expect(iceServersOf([relay('a'), relay('b'), relay('c')])).toEqual([
+      { urls: ['stun:a:1', 'stun:both:1'] },
+      { urls: ['turn:a'], username: 'a', credential: 'c' },
+      { urls: ['turn:b'], username: 'b', credential: 'c' },
+    ])
   })
 
   it('a peer key and its libp2p name are two forms of one thing', () => {

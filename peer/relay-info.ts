@@ -9,28 +9,104 @@ export interface RelayInfo {
   readonly addresses: readonly string[]
   /** STUN servers as `stun:host:port`. */
   readonly stun: readonly string[]
+  readonly turn: readonly TurnServer[]
+  /** Origins of further relays of the swarm. */
+  readonly relays: readonly string[]
   readonly version: number
 }
 
+/** A TURN server, with what it wants to hear. */
+export interface TurnServer {
+  readonly urls: readonly string[]
+  readonly username: string
+  readonly credential: string
+}
+
+/** An `RTCIceServer`, where no DOM types are. */
+export interface IceServer {
+  urls: string[]
+  username?: string
+  credential?: string
+}
+
 export const RELAY_INFO_VERSION = 1
+/** Relays that a peer keeps to, chosen and learned: each costs a connection. */
+export const MAX_RELAYS = 8
+/** TURN servers that a relay names, and URLs of each: UDP, TCP and TLS of one server are three. */
+const MAX_TURN = 4
+/** Characters of a user name or credential; those of the TURN REST API have 40. */
+const MAX_CREDENTIAL = 256
+/** Of all relays together: with five and more, browsers warn and gather slowly. */
+const MAX_ICE_STUN = 2
+const MAX_ICE_TURN = 2
+const HOST_AND_PORT = String.raw`(?:\[[0-9a-f:.]{2,45}\]|[a-z0-9_.-]{1,253})(?::\d{1,5})?`
 /** More bytes than any honest relay has addresses for. */
 export const MAX_RELAY_INFO = 16 * 1024
 
 /** Checks a parsed `/relay.json`. Throws `invalid` `relay.malformed`, or `relay.version` for one of a later kind. */
 export function parseRelayInfo(value: unknown): RelayInfo {
   if (typeof value !== 'object' || value === null) throw malformed('not an object')
-  const { peer, addresses, stun, version } = value as Record<string, unknown>
+  const { peer, addresses, stun, turn, relays, version } = value as Record<string, unknown>
   if (version !== RELAY_INFO_VERSION) throw new AppError('invalid', 'relay.version', 'a relay of another version')
   if (typeof peer !== 'string' || peer.length > 128) throw malformed('no peer')
-  return { peer, addresses: texts(addresses), stun: texts(stun), version }
+  return { peer, addresses: texts(addresses, MAX_ADDRESSES), stun: stunUrls(stun), turn: turnServers(turn), relays: origins(relays), version }
 }
 
-function texts(value: unknown): string[] {
-  if (!Array.isArray(value) || value.length > MAX_ADDRESSES) throw malformed('not a short list')
+/** STUN and TURN servers of several relays as WebRTC wants them, those of the first first, no more than a browser likes. */
+export function iceServersOf(infos: readonly RelayInfo[]): IceServer[] {
+  const stun = [...new Set(infos.flatMap((info) => info.stun))].slice(0, MAX_ICE_STUN)
+  const turn = infos.flatMap((info) => info.turn).slice(0, MAX_ICE_TURN)
+  const servers = turn.map(({ urls, username, credential }) => ({ urls: [...urls], username, credential }))
+  return stun.length === 0 ? servers : [{ urls: stun }, ...servers]
+}
+
+function texts(value: unknown, most: number): string[] {
+  if (!Array.isArray(value) || value.length > most) throw malformed('not a short list')
   return value.map((item: unknown) => {
     if (typeof item !== 'string' || item.length > MAX_ADDRESS_LENGTH) throw malformed('not an address')
     return item
   })
+}
+
+/** Whether `text` is a STUN URL (RFC 7064) that names a host. */
+export function isStunUrl(text: string): boolean {
+  return new RegExp(`^stuns?:${HOST_AND_PORT}$`, 'i').test(text)
+}
+
+/** Whether `text` is a TURN URL (RFC 7065) that names a host. */
+export function isTurnUrl(text: string): boolean {
+  return new RegExp(`^turns?:${HOST_AND_PORT}(?:\\?transport=(?:udp|tcp))?$`, 'i').test(text)
+}
+
+function stunUrls(value: unknown): string[] {
+  const urls = texts(value, MAX_ADDRESSES)
+  if (!urls.every(isStunUrl)) throw malformed('not a STUN server')
+  return urls
+}
+
+function turnServers(value: unknown): TurnServer[] {
+  if (value === undefined) return []
+  if (!Array.isArray(value) || value.length > MAX_TURN) throw malformed('not a short list')
+  return value.map((item: unknown) => {
+    if (typeof item !== 'object' || item === null) throw malformed('not a TURN server')
+    const { urls, username, credential } = item as Record<string, unknown>
+    const list = texts(urls, MAX_TURN)
+    if (list.length === 0 || !list.every(isTurnUrl)) throw malformed('not a TURN server')
+    return { urls: list, username: secret(username), credential: secret(credential) }
+  })
+}
+
+function secret(value: unknown): string {
+  if (typeof value !== 'string' || value === '' || value.length > MAX_CREDENTIAL) throw malformed('not a credential')
+  return value
+}
+
+function origins(value: unknown): string[] {
+  if (value === undefined) return []
+  const list = texts(value, MAX_RELAYS)
+  // As an origin is written and no other way, so that one relay has one name.
+  if (!list.every((text) => /^https?:/.test(text) && URL.canParse(text) && new URL(text).origin === text)) throw malformed('not an origin')
+  return list
 }
 
 function malformed(why: string): AppError {

@@ -6,7 +6,8 @@ import type { Random } from '../core/ports/clock.ts'
 import { nodeOptions, peerServices, type PeerNode } from './assembly.ts'
 import { peerIdOf, privateKeyFromSeed } from './identity.ts'
 import { originAddress, RELAY_INFO_VERSION } from './relay-info.ts'
-import { RelayKeeper, requestInfo } from './relay-keeper.ts'
+import { RelayKeeper } from './relay-keeper.ts'
+import { requestInfo } from './relay-request.ts'
 import { startBrowserPeer } from './browser.ts'
 import { startHostPeer } from './host.ts'
 import { createLibp2p } from 'libp2p'
@@ -34,7 +35,7 @@ describe('the relay keeper', () => {
       fetchInfo: async (origin) => {
         const failure = failures[asked++]
         if (failure !== undefined) await rejected(failure)
-        return { peer: relay.peer.peer, addresses: [originAddress(origin)], stun: [], version: RELAY_INFO_VERSION }
+        return { peer: relay.peer.peer, addresses: [originAddress(origin)], stun: [], turn: [], relays: [], version: RELAY_INFO_VERSION }
       },
     })
     closing.push(() => node.stop(), () => keeper.close())

@@ -1,31 +1,35 @@
 import type { PeerId } from '@libp2p/interface'
-import { AppError, asAppError } from '../core/base/errors.ts'
+import { AppError, asAppError, throwIfAborted } from '../core/base/errors.ts'
 import type { Clock, Random } from '../core/ports/clock.ts'
 import type { PeerNode } from './assembly.ts'
 import { parseAddresses, parsePeerId } from './identity.ts'
 import type { Log } from './log.ts'
-import { MAX_RELAY_INFO, originAddress, parseRelayInfo, relayOrigin, type RelayInfo } from './relay-info.ts'
-import type { IceServer } from './web-rtc.ts'
+import { iceServersOf, MAX_RELAYS, originAddress, relayOrigin, type IceServer, type RelayInfo } from './relay-info.ts'
+import { requestInfo } from './relay-request.ts'
 
-/** Waits between attempts double from the first to the last. The last, a request and a dial fit into 10 s. */
+/** Waits between attempts double from the first to the last. A request that nobody answers, the last wait, a request and a dial fit into 10 s. */
 const FIRST_WAIT_MS = 500
-const LAST_WAIT_MS = 6000
+const LAST_WAIT_MS = 4000
 /** `relay.json` is a few hundred bytes; a relay that takes longer is asked again later. */
-const INFO_WITHIN_MS = 5000
+const INFO_WITHIN_MS = 4000
+/** How old `relay.json` may get while connected: TURN credentials end after 12 h, and relays come and go. */
+const INFO_AGE_MS = 3_600_000
 const DIAL_WITHIN_MS = 15_000
 /** How often a connection that looks open is tried: a network that went away says nothing. */
 const PROBE_EVERY_MS = 20_000
 const PROBE_WITHIN_MS = 10_000
 /** Above every other tag: a peer without its relay is not found by anybody. */
 const RELAY_TAG = { 'shoal-relay': { value: 100 } }
-/** Relays that a person may name. */
-const MAX_RELAYS = 8
+/** Second names of relays to remember: more than all relays together may name at a time. */
+const MAX_DOUBLES = 64
 
 export interface RelayState {
   readonly url: string
   readonly connected: boolean
   /** Code of the error of the last attempt, while not connected. */
   readonly problem?: string
+  /** Nobody chose it: a chosen relay names it. */
+  readonly learned?: true
 }
 
 export interface RelayKeeperInit {
@@ -42,8 +46,12 @@ export interface RelayKeeperInit {
 interface Kept {
   readonly url: string
   readonly ending: AbortController
+  /** Whether a person or a build named it, and not another relay. */
+  chosen: boolean
   peer?: PeerId
-  stun?: readonly string[]
+  /** Its newest `relay.json`, kept while it is away, and when that came. */
+  info?: RelayInfo
+  asked: number
   connected: boolean
   problem?: string
   /** Ends the wait of the moment. */
@@ -51,50 +59,49 @@ interface Kept {
 }
 
 /**
- * Keeps a connection to each wanted relay: dials whenever there is none, for ever, and probes the one there is. libp2p's own reconnecting
+ * Keeps a connection to each chosen relay, and to those that these name (relay.md 1): dials whenever there is none, for ever, and probes the one there is. libp2p's own reconnecting
  * gives up at the first rejection that is not an `Error`, as a browser's WebSocket has it, and a lost reservation comes back only with the connection.
  */
 export class RelayKeeper {
   private readonly init: RelayKeeperInit
   private readonly kept = new Map<string, Kept>()
+  private chosen: ReadonlySet<string> = new Set()
+  /** Learned names that lead to a relay kept under another one, or to this peer itself. */
+  private readonly doubles = new Set<string>()
 
   constructor(init: RelayKeeperInit) {
     this.init = init
   }
 
-  /** The wanted relays, by URL, and whether each is connected. */
+  /** The relays kept to, chosen ones first, and whether each is connected. */
   relays(): RelayState[] {
-    return [...this.kept.values()].map(({ url, connected, problem }) => ({ url, connected, ...(problem === undefined ? {} : { problem }) }))
-  }
-
-  /** STUN servers that the relays named last. */
-  iceServers(): readonly IceServer[] {
-    const urls = [...this.kept.values()].flatMap(({ stun }) => stun ?? [])
-    return urls.length === 0 ? [] : [{ urls }]
+    const sorted = [...this.kept.values()].sort((a, b) => Number(b.chosen) - Number(a.chosen))
+    return sorted.map(({ url, connected, problem, chosen }) => ({
+      url,
+      connected,
+      ...(problem === undefined ? {} : { problem }),
+      ...(chosen ? {} : { learned: true as const }),
+    }))
   }
 
   /** Whether `peer` is one of the relays. */
   isRelay(peer: PeerId): boolean {
-    return [...this.kept.values()].some((relay) => relay.peer?.equals(peer) === true)
+    return this.withPeer(peer).length > 0
   }
 
-  /** From now on keeps these relays and no others. Throws `invalid` `relay.url`, or `relay.too-many`; then nothing changes. */
+  /** STUN and TURN servers of the connected relays for the next WebRTC connection: those of the swarm, never public ones. None is an answer, too. */
+  iceServers(): IceServer[] {
+    const connected = [...this.kept.values()].filter((relay) => relay.connected)
+    return iceServersOf(connected.flatMap(({ info }) => info ?? []))
+  }
+
+  /** From now on keeps these relays and those they name, and no others. Throws `invalid` `relay.url`, or `relay.too-many`; then nothing changes. */
   setRelays(urls: readonly string[]): void {
-    const wanted = new Set(urls.map(relayOrigin))
-    if (wanted.size > MAX_RELAYS) throw new AppError('invalid', 'relay.too-many', `at most ${MAX_RELAYS} relays`)
-    for (const [url, relay] of this.kept) {
-      if (wanted.has(url)) continue
-      relay.ending.abort()
-      this.kept.delete(url)
-      if (relay.peer !== undefined) void this.forget(relay.peer)
-    }
-    for (const url of wanted) {
-      if (this.kept.has(url)) continue
-      const relay: Kept = { url, ending: new AbortController(), connected: false, wake: () => undefined }
-      this.kept.set(url, relay)
-      void this.keep(relay)
-    }
-    this.init.onChange()
+    const chosen = new Set(urls.map(relayOrigin))
+    if (chosen.size > MAX_RELAYS) throw new AppError('invalid', 'relay.too-many', `at most ${MAX_RELAYS} relays`)
+    this.chosen = chosen
+    this.doubles.clear()
+    this.reconcile()
   }
 
   /** Tries at once instead of after the wait of the moment: the network came back, or somebody looks at the page. */
@@ -105,6 +112,46 @@ export class RelayKeeper {
   /** Stops dialling; connections are left to whoever stops the node. */
   close(): void {
     for (const relay of this.kept.values()) relay.ending.abort()
+  }
+
+  /** Starts and ends what `wanted` asks for. */
+  private reconcile(): void {
+    const wanted = this.wanted()
+    for (const [url, relay] of this.kept) {
+      if (wanted.has(url)) continue
+      relay.ending.abort()
+      this.kept.delete(url)
+      if (relay.peer !== undefined && !this.isRelay(relay.peer)) void this.forget(relay.peer)
+    }
+    for (const [url, chosen] of wanted) {
+      const known = this.kept.get(url)
+      if (known !== undefined) {
+        known.chosen = chosen
+        continue
+      }
+      const relay: Kept = { url, chosen, ending: new AbortController(), connected: false, asked: 0, wake: () => undefined }
+      this.kept.set(url, relay)
+      void this.keep(relay)
+    }
+    this.init.onChange()
+  }
+
+  /** Origins to keep to, and whether each was chosen: those that were, and what these name. What learned ones name does not count. */
+  private wanted(): Map<string, boolean> {
+    const all = new Map([...this.chosen].map((url) => [url, true]))
+    for (const url of this.chosen) {
+      for (const further of this.kept.get(url)?.info?.relays ?? []) {
+        const downgrade = url.startsWith('https:') && !further.startsWith('https:')
+        if (all.has(further) || this.doubles.has(further) || downgrade) continue
+        if (all.size >= MAX_RELAYS) return all
+        all.set(further, false)
+      }
+    }
+    return all
+  }
+
+  private withPeer(peer: PeerId): Kept[] {
+    return [...this.kept.values()].filter((relay) => relay.peer?.equals(peer) === true)
   }
 
   private async keep(relay: Kept): Promise<void> {
@@ -119,7 +166,7 @@ export class RelayKeeper {
         this.note(relay, false)
       } catch (error) {
         // A browser's WebSocket rejects with a DOM event, so anything may be caught here.
-        if (relay.peer !== undefined) this.drop(relay.peer)
+        if (relay.peer !== undefined && !signal.aborted) this.drop(relay.peer)
         this.note(relay, false, asAppError(error, 'transient', 'relay.unreachable').code)
       }
       const wait = Math.min(LAST_WAIT_MS, FIRST_WAIT_MS * 2 ** failures) * (0.5 + this.init.random.unit() / 2)
@@ -129,18 +176,48 @@ export class RelayKeeper {
   }
 
   private async connect(relay: Kept, signal: AbortSignal): Promise<PeerId> {
-    const { node, fetchInfo = requestInfo } = this.init
-    const info = await fetchInfo(relay.url, AbortSignal.any([signal, AbortSignal.timeout(INFO_WITHIN_MS)]))
+    const { node } = this.init
+    const info = await this.ask(relay, signal)
     const peer = parsePeerId(info.peer)
-    if (relay.peer !== undefined && !relay.peer.equals(peer)) void this.forget(relay.peer)
+    if (peer.equals(node.peerId)) {
+      this.dropNames([relay])
+      throw new AppError('invalid', 'relay.self', 'this is the relay itself')
+    }
+    const before = relay.peer
     relay.peer = peer
-    relay.stun = info.stun
+    if (before !== undefined && !this.isRelay(before)) void this.forget(before)
+    this.dropDoubles(peer)
+    throwIfAborted(signal)
     const addresses = parseAddresses([originAddress(relay.url), ...info.addresses], peer)
     const options = { signal: AbortSignal.any([signal, AbortSignal.timeout(DIAL_WITHIN_MS)]) }
     await node.peerStore.merge(peer, { tags: RELAY_TAG })
     await node.dial(addresses, options)
     await node.services.ping.ping(peer, options)
     return peer
+  }
+
+  private async ask(relay: Kept, signal: AbortSignal): Promise<RelayInfo> {
+    const { fetchInfo = requestInfo, clock } = this.init
+    const info = await fetchInfo(relay.url, AbortSignal.any([signal, AbortSignal.timeout(INFO_WITHIN_MS)]))
+    const named = relay.info?.relays.join() ?? ''
+    relay.info = info
+    relay.asked = clock.now()
+    if (named !== info.relays.join() && !signal.aborted) this.reconcile()
+    return info
+  }
+
+  /** One relay is kept under one name. Chosen names stay. */
+  private dropDoubles(peer: PeerId): void {
+    const same = this.withPeer(peer)
+    const first = same.find(({ chosen }) => chosen) ?? same[0]
+    this.dropNames(same.filter((relay) => relay !== first && !relay.chosen))
+  }
+
+  private dropNames(relays: readonly Kept[]): void {
+    if (relays.length === 0) return
+    if (this.doubles.size >= MAX_DOUBLES) this.doubles.clear()
+    for (const { url } of relays) this.doubles.add(url)
+    this.reconcile()
   }
 
   /** Resolves when the connection is gone, or does not answer any more: then it is dropped. */
@@ -158,6 +235,7 @@ export class RelayKeeper {
       while (here()) {
         await this.waitOrWake(relay, PROBE_EVERY_MS, signal)
         if (here()) await this.probe(peer, gone.signal)
+        if (here() && this.init.clock.now() - relay.asked >= INFO_AGE_MS) await this.askAgain(relay, signal)
       }
     } finally {
       node.removeEventListener('peer:disconnect', onDisconnect)
@@ -170,6 +248,15 @@ export class RelayKeeper {
     } catch (error) {
       this.init.log('info', 'a relay does not answer', {}, error)
       this.drop(peer)
+    }
+  }
+
+  /** The connection is what counts: a `relay.json` that does not come now is asked for again after the next probe. */
+  private async askAgain(relay: Kept, signal: AbortSignal): Promise<void> {
+    try {
+      await this.ask(relay, signal)
+    } catch (error) {
+      this.init.log('info', 'a relay does not say what it offers', {}, error)
     }
   }
 
@@ -205,39 +292,4 @@ export class RelayKeeper {
       relay.wake = () => undefined
     }
   }
-}
-
-/** Asks a relay for its addresses. Throws `transient` `relay.unreachable` or `invalid` `relay.malformed`. */
-export async function requestInfo(origin: string, signal: AbortSignal): Promise<RelayInfo> {
-  const text = await request(origin, signal)
-  if (text === undefined) throw new AppError('invalid', 'relay.malformed', 'relay.json is too long')
-  try {
-    return parseRelayInfo(JSON.parse(text))
-  } catch (error) {
-    throw asAppError(error, 'invalid', 'relay.malformed')
-  }
-}
-
-async function request(origin: string, signal: AbortSignal): Promise<string | undefined> {
-  try {
-    const response = await fetch(`${origin}/relay.json`, { signal, cache: 'no-store', credentials: 'omit', referrerPolicy: 'no-referrer' })
-    if (response.ok) return await textOf(response)
-    throw new AppError('transient', 'relay.unreachable', `relay.json: status ${response.status}`)
-  } catch (cause) {
-    throw new AppError('transient', 'relay.unreachable', 'the relay does not answer', { cause })
-  }
-}
-
-/** The body of an answer; `undefined` when it is too long, however much more there is. */
-async function textOf({ body }: Response): Promise<string | undefined> {
-  const decoder = new TextDecoder()
-  const reader = body?.getReader()
-  let text = ''
-  for (let next = await reader?.read(); next?.done === false; next = await reader?.read()) {
-    text += decoder.decode(next.value, { stream: true })
-    if (text.length <= MAX_RELAY_INFO) continue
-    await reader?.cancel()
-    return undefined
-  }
-  return text
 }

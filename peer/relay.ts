@@ -1,15 +1,17 @@
 import { circuitRelayServer } from '@libp2p/circuit-relay-v2'
-import type { Listener } from '@libp2p/interface'
+import type { Listener, PeerId } from '@libp2p/interface'
 import { peerIdFromPrivateKey } from '@libp2p/peer-id'
 import type { Datastore } from 'interface-datastore'
 import { createLibp2p } from 'libp2p'
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
-import type { Clock } from '../core/ports/clock.ts'
+import type { Clock, Random } from '../core/ports/clock.ts'
 import { nodeOptions, peerServices, type RelayNode } from './assembly.ts'
 import { privateKeyFromSeed } from './identity.ts'
 import type { Log } from './log.ts'
 import { RecordStore, sweepNowAndThen } from './record-store.ts'
+import { RelayKeeper } from './relay-keeper.ts'
+import { LaneQuotas, limitLanes } from './relay-quota.ts'
 import { changed, shoalWebSockets } from './web-sockets.ts'
 
 const DAY = 86_400_000
@@ -22,8 +24,8 @@ const INBOUND_PER_SECOND = 500
 const INBOUND_PENDING = 500
 /** Long enough that refreshing, which loses reservations, hardly ever happens; under the 24 days that a timer can wait. */
 const RESERVATION_TTL_MS = 7 * DAY
-/** What a relayed connection may carry: signalling. With no limit it would count as a direct one, and never become one. */
-const RELAYED_BYTES = 256n * 1024n
+/** What a relayed connection may carry (relay.md 3). With no limit it would count as a direct one, and never become one. */
+const RELAYED_BYTES = 1024n * 1024n
 const RELAYED_MS = 120_000
 
 /** libp2p's WebSocket listener, as far as we hand it sockets that another server accepted. */
@@ -35,9 +37,14 @@ export interface RelayPeerInit {
   readonly seed: Uint8Array
   readonly datastore: Datastore
   readonly clock: Clock
+  readonly random: Random
   readonly log: Log
   /** Multiaddrs under which others reach this relay. */
   readonly announce: readonly string[]
+  /** Origins of further relays to be connected with. Errors of `RelayKeeper.setRelays`. */
+  readonly also?: readonly string[]
+  /** How long a reservation lasts, for tests. */
+  readonly reservationMs?: number
 }
 
 export interface RelayPeer {
@@ -70,15 +77,21 @@ export async function startRelayPeer(init: RelayPeerInit): Promise<RelayPeer> {
     maxOutboundStopStreams: MAX_CONNECTIONS,
     reservations: {
       maxReservations: MAX_RESERVATIONS,
-      reservationTtl: RESERVATION_TTL_MS,
+      reservationTtl: init.reservationMs ?? RESERVATION_TTL_MS,
       defaultDataLimit: RELAYED_BYTES,
       defaultDurationLimit: RELAYED_MS,
     },
   })
-  const node: RelayNode = await createLibp2p({ ...options, services: { ...peerServices('server'), relay } })
+  const quotas = new LaneQuotas(init.clock)
+  const connectionGater = { ...options.connectionGater, denyOutboundRelayedConnection: (source: PeerId) => !quotas.connect(source.toString()) }
+  const node: RelayNode = await createLibp2p({ ...options, connectionGater, start: false, services: { ...peerServices('server'), relay } })
+  limitLanes(node.services.relay, quotas)
+  await node.start()
   const [listener] = listeners
   if (listener === undefined || !isUpgrading(listener)) throw changed()
   freeSlots(node)
+  const keeper = new RelayKeeper({ node, clock: init.clock, random: init.random, log: init.log, onChange: () => undefined })
+  keeper.setRelays(init.also ?? [])
   const ending = new AbortController()
   void sweepNowAndThen(datastore, init, ending.signal)
   return {
@@ -87,6 +100,7 @@ export async function startRelayPeer(init: RelayPeerInit): Promise<RelayPeer> {
     takeSocket: (request, socket, head) => listener.onUpgrade(request, socket, head),
     close: async () => {
       ending.abort()
+      keeper.close()
       for (const { signal } of node.services.relay.reservations.values()) signal.clear()
       await node.stop()
     },

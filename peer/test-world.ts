@@ -9,7 +9,7 @@ import { startHostPeer, type HostPeer } from './host.ts'
 import { privateKeyFromSeed } from './identity.ts'
 import type { Log } from './log.ts'
 import type { Peer } from './peer.ts'
-import { RELAY_INFO_VERSION, webSocketAddress } from './relay-info.ts'
+import { RELAY_INFO_VERSION, webSocketAddress, type RelayInfo } from './relay-info.ts'
 import { startRelayPeer, type RelayPeer } from './relay.ts'
 import { systemClock, systemRandom } from './system.ts'
 import { shoalWebSockets } from './web-sockets.ts'
@@ -33,16 +33,29 @@ export interface World {
   close(): Promise<void>
 }
 
-export async function startTestRelay(port = 0, seed = systemRandom.bytes(32), datastore: Datastore = new MemoryDatastore()): Promise<TestRelay> {
+export interface TestRelayOptions {
+  /** Parts of its relay.json. */
+  readonly info?: Partial<RelayInfo>
+  /** Relays that it keeps to itself. */
+  readonly also?: readonly string[]
+  readonly reservationMs?: number
+}
+
+export async function startTestRelay(
+  port = 0,
+  seed = systemRandom.bytes(32),
+  datastore: Datastore = new MemoryDatastore(),
+  { info = {}, ...more }: TestRelayOptions = {},
+): Promise<TestRelay> {
   const parts: { peer?: RelayPeer } = {}
   const server = createServer((_request, response) => {
     const { port: own } = server.address() as AddressInfo
-    response.end(JSON.stringify({ peer: parts.peer?.peer, addresses: [webSocketAddress('127.0.0.1', own)], stun: [], version: RELAY_INFO_VERSION }))
+    response.end(JSON.stringify({ peer: parts.peer?.peer, addresses: [webSocketAddress('127.0.0.1', own)], stun: [], version: RELAY_INFO_VERSION, ...info }))
   })
   server.on('upgrade', (request, socket, head: Buffer) => parts.peer?.takeSocket(request, socket, head))
   await listen(server, port)
   const { port: own } = server.address() as AddressInfo
-  const peer = await startRelayPeer({ seed, datastore, clock: systemClock, log, announce: [webSocketAddress('127.0.0.1', own)] })
+  const peer = await startRelayPeer({ seed, datastore, clock: systemClock, random: systemRandom, log, announce: [webSocketAddress('127.0.0.1', own)], ...more })
   parts.peer = peer
   return {
     url: `http://127.0.0.1:${own}`,

@@ -1,12 +1,6 @@
 import { webRTC } from '@libp2p/webrtc'
 import type { Transports } from './assembly.ts'
-
-/** A STUN or TURN server, as `RTCConfiguration` has it. */
-export interface IceServer {
-  readonly urls: readonly string[]
-  readonly username?: string
-  readonly credential?: string
-}
+import type { IceServer } from './relay-info.ts'
 
 /** Bytes of one message: a whole frame of ours and the library's few around it would be two messages at its default of 16 KiB, and cost as much each. */
 const MAX_MESSAGE = 64 * 1024

@@ -1,3 +1,4 @@
+import { isIPv6 } from 'node:net'
 import { join } from 'node:path'
 import { AppError } from '../core/base/errors.ts'
 import { loadSeed, makeFolder } from '../peer/data-folder.ts'
@@ -7,11 +8,12 @@ import { runProgram, type Running } from '../peer/program.ts'
 import { MAX_ADDRESSES } from '../peer/identity.ts'
 import { RELAY_INFO_VERSION, webSocketAddress, type RelayInfo } from '../peer/relay-info.ts'
 import { startRelayPeer, type RelayPeer } from '../peer/relay.ts'
-import { systemClock } from '../peer/system.ts'
+import { systemClock, systemRandom } from '../peer/system.ts'
 import { startHttp } from './http.ts'
-import { announced, parseOptions, type RelayOptions } from './options.ts'
+import { announced, furtherRelays, parseOptions, type RelayOptions } from './options.ts'
 import { StaticFiles } from './static.ts'
 import { startStun, type StunServer } from './stun.ts'
+import { turnServers } from './turn.ts'
 
 /** What is not closed by then is dropped. */
 const CLOSE_WITHIN_MS = 3000
@@ -28,7 +30,8 @@ async function startRelay(options: RelayOptions, log: Log): Promise<Running> {
   })
   const stun = await openStun(options.listen, http.port, log)
   if (stun !== undefined) parts.stun = stun
-  const peer = await startRelayPeer({ seed, datastore, clock: systemClock, log, announce: announced(options, http.port) })
+  const also = furtherRelays(options, ownHost(options.listen))
+  const peer = await startRelayPeer({ seed, datastore, clock: systemClock, random: systemRandom, log, announce: announced(options, http.port), also })
   parts.peer = peer
   return {
     ready: { port: http.port, peer: peer.peer },
@@ -81,8 +84,16 @@ function relayInfo(options: RelayOptions, port: number, host: string, peer: stri
     peer,
     addresses: addresses.map((address) => `${address}/p2p/${peer}`),
     stun: stun && name !== undefined ? [`stun:${name}:${port}`] : [],
+    turn: turnServers(options.turn, systemClock, systemRandom),
+    relays: furtherRelays(options, asked?.hostname ?? ownHost(options.listen)),
     version: RELAY_INFO_VERSION,
   }
+}
+
+/** How this machine reaches its own ports, as part of a URL. */
+function ownHost(listen: string): string {
+  if (listen === '::') return '[::1]'
+  return listen === '0.0.0.0' ? '127.0.0.1' : isIPv6(listen) ? `[${listen}]` : listen
 }
 
 function parseHost(host: string): { hostname: string; port: number } | undefined {

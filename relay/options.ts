@@ -3,7 +3,13 @@ import { networkInterfaces } from 'node:os'
 import { parseArgs } from 'node:util'
 import { AppError } from '../core/base/errors.ts'
 import { misread, parseOrigin, parsePort } from '../peer/program.ts'
-import { originAddress, webSocketAddress } from '../peer/relay-info.ts'
+import { isTurnUrl, MAX_RELAYS, originAddress, webSocketAddress } from '../peer/relay-info.ts'
+
+/** The TURN server that a relay leads to, with a fixed name and password or, better, the secret of which both are made. */
+export interface TurnOptions {
+  readonly urls: readonly string[]
+  readonly login: { readonly username: string; readonly credential: string } | { readonly secret: string }
+}
 
 export interface RelayOptions {
   /** 0 = any free one. */
@@ -15,16 +21,52 @@ export interface RelayOptions {
   readonly files?: string
   /** Origins under which others reach this relay, when it cannot know by itself (behind a proxy). */
   readonly announce: readonly string[]
+  /** Further relays of the swarm: origins, or ports of this same machine. */
+  readonly also: readonly (string | number)[]
+  readonly turn?: TurnOptions
 }
+
+/** URLs of one TURN server: UDP, TCP and TLS. */
+const MAX_TURN_URLS = 4
+/** Characters of what is said to a TURN server. */
+const MAX_CREDENTIAL = 256
 
 /** Reads the command line. Throws `invalid` `option.…` with a sentence for people. */
 export function parseOptions(args: readonly string[]): RelayOptions {
   const { values } = parse(args)
-  const { port = '8484', listen = '127.0.0.1', data, announce = [] } = values
+  const { port = '8484', listen = '127.0.0.1', data, announce = [], also = [] } = values
   if (data === undefined || data === '') throw new AppError('invalid', 'option.data', '--data must name a folder')
   if (!isIPv4(listen) && !isIPv6(listen)) throw new AppError('invalid', 'option.listen', `--listen must be an IP address, not "${listen}"`)
   const files = values.static === undefined ? {} : { files: values.static }
-  return { port: parsePort(port), listen, data, ...files, announce: announce.map((text) => parseOrigin('announce', text)) }
+  if (also.length >= MAX_RELAYS) throw new AppError('invalid', 'option.also', `--also may name ${MAX_RELAYS - 1} relays at most`)
+  const turn = parseTurn(values)
+  return {
+    port: parsePort(port),
+    listen,
+    data,
+    ...files,
+    announce: announce.map((text) => parseOrigin('announce', text)),
+    also: also.map((text) => (/^\d+$/.test(text) ? parsePort(text) : parseOrigin('also', text))),
+    ...(turn === undefined ? {} : { turn }),
+  }
+}
+
+function parseTurn(values: ReturnType<typeof parse>['values']): TurnOptions | undefined {
+  const { turn: urls = [], 'turn-user': username, 'turn-password': credential, 'turn-secret': secret } = values
+  const said = [username, credential, secret].filter((text) => text !== undefined)
+  if (urls.length === 0 && said.length === 0) return undefined
+  const bad = urls.find((url) => !isTurnUrl(url))
+  if (bad !== undefined) throw new AppError('invalid', 'option.turn', `--turn must be an address such as turn:turn.example:3478?transport=udp, not "${bad}"`)
+  if (urls.length === 0 || urls.length > MAX_TURN_URLS) throw new AppError('invalid', 'option.turn', `--turn must name 1 to ${MAX_TURN_URLS} addresses of one server`)
+  if (said.some((text) => text === '' || text.length > MAX_CREDENTIAL)) throw new AppError('invalid', 'option.turn', `--turn-… must have 1 to ${MAX_CREDENTIAL} characters`)
+  if (secret !== undefined && said.length === 1) return { urls, login: { secret } }
+  if (username !== undefined && credential !== undefined && secret === undefined) return { urls, login: { username, credential } }
+  throw new AppError('invalid', 'option.turn', '--turn needs either --turn-secret, or --turn-user and --turn-password')
+}
+
+/** Origins of the further relays, for somebody who reached this one as `hostname`. */
+export function furtherRelays({ also }: RelayOptions, hostname: string): string[] {
+  return also.map((relay) => (typeof relay === 'number' ? new URL(`http://${hostname}:${relay}`).origin : relay))
 }
 
 function parse(args: readonly string[]) {
@@ -37,6 +79,11 @@ function parse(args: readonly string[]) {
         data: { type: 'string' },
         static: { type: 'string' },
         announce: { type: 'string', multiple: true },
+        also: { type: 'string', multiple: true },
+        turn: { type: 'string', multiple: true },
+        'turn-user': { type: 'string' },
+        'turn-password': { type: 'string' },
+        'turn-secret': { type: 'string' },
       },
     })
   } catch (cause) {

@@ -20,6 +20,8 @@ export interface ByteStream {
   close(): Promise<void>
   /** Breaks the stream at once, both ways. */
   abort(reason: Error): void
+  /** It runs over a relay, which carries little (docs/protocols/relay.md 3): beyond, it breaks with `transient` `lane.spent`. */
+  readonly relayed?: true
 }
 
 /** Called for each stream that another peer opens. Rejections are logged by the network, and break that stream only. */
@@ -28,8 +30,10 @@ export type StreamHandler = (stream: ByteStream, remote: PeerKey) => Promise<voi
 export interface NetworkState {
   /** Peers with a direct connection; relayed ones are not counted. */
   readonly peers: readonly PeerKey[]
-  /** Relays wanted, and whether each is connected now. */
-  readonly relays: readonly { readonly url: string; readonly connected: boolean; readonly problem?: string }[]
+  /** Peers without a direct connection that have a stream over a relay. */
+  readonly relayed: readonly PeerKey[]
+  /** Relays wanted, and whether each is connected now; `learned` ones are named by another relay. */
+  readonly relays: readonly { readonly url: string; readonly connected: boolean; readonly problem?: string; readonly learned?: true }[]
 }
 
 /** What the rest of Shoal sees of libp2p. */
@@ -39,7 +43,8 @@ export interface Network {
   /** Calls `listener` after every change of `state()`, until `signal` fires. */
   watch(listener: () => void, signal: AbortSignal): void
   /**
-   * Opens a stream to a peer, over a connection that is there, else by dialling its addresses, else by asking the DHT for them.
+   * Opens a stream to a peer, over a connection that is there, else by dialling its addresses, else by asking the DHT for them, else
+   * through a relay (`ByteStream.relayed`).
    * Errors: `transient` `peer.unreachable`; `transient` `peer.protocol` when it does not speak `protocol`; `aborted`.
    */
   open(peer: PeerHint, protocol: string, options?: { signal?: AbortSignal }): Promise<ByteStream>

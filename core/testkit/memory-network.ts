@@ -112,7 +112,7 @@ export class MemoryNetwork implements Network {
   }
 
   state(): NetworkState {
-    return { peers: this.hub.peersOf(this.self), relays: [] }
+    return { peers: this.hub.peersOf(this.self), relayed: [], relays: [] }
   }
 
   watch(listener: () => void, signal: AbortSignal): void {
