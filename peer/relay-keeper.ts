@@ -166,7 +166,7 @@ export class RelayKeeper {
         this.note(relay, false)
       } catch (error) {
         // A browser's WebSocket rejects with a DOM event, so anything may be caught here.
-        if (relay.peer !== undefined && !signal.aborted) this.drop(relay.peer)
+        if (relay.peer !== undefined && !relay.ending.signal.aborted) this.drop(relay.peer)
         this.note(relay, false, asAppError(error, 'transient', 'relay.unreachable').code)
       }
       const wait = Math.min(LAST_WAIT_MS, FIRST_WAIT_MS * 2 ** failures) * (0.5 + this.init.random.unit() / 2)

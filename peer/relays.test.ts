@@ -100,7 +100,10 @@ describe('several relays', () => {
     const host = await startHostPeer({ relays: urls, clock: systemClock, random: systemRandom, log, seed: systemRandom.bytes(32), datastore: new MemoryDatastore(), listen: '127.0.0.1', port: 0 })
     closing.push(() => host.close())
     const ending = new AbortController()
-    closing.push(() => Promise.resolve(ending.abort()))
+    closing.push(() => {
+      ending.abort()
+      return Promise.resolve()
+    })
     await host.network.handle(
       ECHO,
       async (stream) => {

@@ -18,10 +18,10 @@ describe('the ways to a peer', () => {
     const { signal } = new AbortController()
     const failing = () => Promise.reject(new Error('no'))
     expect(await firstOf([failing, () => Promise.resolve('second')], never, signal)).toBe('second')
-    const ended = Promise.withResolvers<void>()
+    const ended = Promise.withResolvers<undefined>()
     const slow = async (limit: AbortSignal): Promise<string> => {
       await never(limit).catch(() => {
-        ended.resolve()
+        ended.resolve(undefined)
       })
       throw new Error('ended')
     }

@@ -66,6 +66,18 @@ describe('the relay process', () => {
     expect(parseRelayInfo(JSON.parse(await raw('GET /relay.json HTTP/1.1', 'Host: a b'))).addresses).toEqual(info.addresses)
   })
 
+  it('names further relays and TURN servers to whoever asks, each with credentials of their own', async () => {
+    const turn = ['--turn', 'turn:turn.example:3478', '--turn-secret', 's']
+    const child = await start(['--port', '0', '--data', join(folder, 'turning'), '--also', '1', ...turn])
+    const ask = async () => parseRelayInfo(await (await fetch(`http://127.0.0.1:${String(child.news['port'])}/relay.json`)).json())
+    const [one, other] = await Promise.all([ask(), ask()])
+    expect(one.relays).toEqual(['http://127.0.0.1:1'])
+    expect(one.turn[0]).toMatchObject({ urls: ['turn:turn.example:3478'], username: expect.stringMatching(/^\d{10}:[0-9a-f]{16}$/) as string })
+    expect(other.turn[0]?.credential).not.toBe(one.turn[0]?.credential)
+    child.process.stdin?.end()
+    expect(await child.ended).toBe(0)
+  })
+
   it('takes libp2p WebSockets on the same port, and only at /', async () => {
     expect(await pingAt(`${originAddress(url)}/p2p/${String(relay.news['peer'])}`)).toBeGreaterThanOrEqual(0)
     const upgrade = ['Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Version: 13', 'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==']

@@ -9,6 +9,7 @@ export const HELP = `npm start -- [options]
   --port N           where the page and the relay are served (default 8484)
   --listen ADDRESS   the IP address to listen on (default 127.0.0.1, this machine only)
   --hosts N          how many always-on hosts to run beside the relay (default 1)
+  --relays N         how many relays to run, each on the port after the one before (default 1)
   --host-space SIZE  how much each host may store, such as 500MB or 20GiB (default 10GiB)
   --data DIR         where keys and data are kept (default .shoal)
   --no-restart       leave a relay or host that crashed as it is, instead of starting it again
@@ -16,6 +17,8 @@ export const HELP = `npm start -- [options]
 
 /** Every host is a process with its own sockets: more than this on one machine is a slip of the finger. */
 export const MAX_HOSTS = 256
+/** A browser keeps to no more than these. */
+export const MAX_RELAYS = 8
 /** Less than this holds not even a few shards. */
 export const MIN_SPACE = 1_000_000
 
@@ -30,6 +33,7 @@ const UNITS = { KB: 1e3, MB: 1e6, GB: 1e9, TB: 1e12, KiB: 2 ** 10, MiB: 2 ** 20,
  * @property {number} port
  * @property {string} listen IP address
  * @property {number} hosts
+ * @property {number} relays the first serves the page on `port`, the others listen on the ports after it
  * @property {number} space bytes that each host may store
  * @property {string} data absolute path
  * @property {boolean} restart whether a crashed child is started again
@@ -78,6 +82,7 @@ function read(args) {
         port: { type: 'string', default: '8484' },
         listen: { type: 'string', default: '127.0.0.1' },
         hosts: { type: 'string', default: '1' },
+        relays: { type: 'string', default: '1' },
         'host-space': { type: 'string', default: '10GiB' },
         data: { type: 'string', default: '.shoal' },
         'no-restart': { type: 'boolean', default: false },
@@ -102,8 +107,12 @@ export function parseOptions(args) {
     throw new Stop(`--listen must be an IP address such as 0.0.0.0, not "${values.listen}".`)
   }
   if (values.data === '') throw new Stop('--data must name a folder.')
+  const port = parsePort(values.port)
+  const relays = wholeNumber('relays', values.relays, 1, MAX_RELAYS)
+  for (let next = 1; next < relays; next++) parsePort(String(port + next))
   return {
-    port: parsePort(values.port),
+    port,
+    relays,
     listen: values.listen,
     hosts: wholeNumber('hosts', values.hosts, 0, MAX_HOSTS),
     space: parseSpace(values['host-space']),

@@ -8,6 +8,7 @@ test('no options mean port 8484 on this machine only, one host of 10 GiB, data i
     port: 8484,
     listen: '127.0.0.1',
     hosts: 1,
+    relays: 1,
     space: 10 * 2 ** 30,
     data: resolve('.shoal'),
     restart: true,
@@ -16,8 +17,8 @@ test('no options mean port 8484 on this machine only, one host of 10 GiB, data i
 })
 
 test('every option is read', () => {
-  const args = ['--port', '9000', '--hosts', '0', '--data', '/x', '--host-space', '500MB', '--listen', '::', '--no-restart']
-  expect(parseOptions(args)).toMatchObject({ port: 9000, hosts: 0, data: '/x', space: 5e8, listen: '::', restart: false })
+  const args = ['--port', '9000', '--hosts', '0', '--data', '/x', '--host-space', '500MB', '--listen', '::', '--relays', '2', '--no-restart']
+  expect(parseOptions(args)).toMatchObject({ port: 9000, hosts: 0, data: '/x', space: 5e8, listen: '::', relays: 2, restart: false })
 })
 
 test('sizes are decimal with B and binary with iB', () => {
@@ -33,6 +34,9 @@ test.each([
   [['--hosts', '-1'], '"npm start -- --help"'],
   [['--hosts=-1'], '--hosts must be a whole number from 0 to 256, not "-1".'],
   [['--hosts', '257'], '--hosts must be'],
+  [['--relays', '0'], '--relays must be a whole number from 1 to 8, not "0".'],
+  [['--relays', '2', '--port', '5999'], 'Browsers do not open port 6000.'],
+  [['--relays', '2', '--port', '65535'], '--port must be'],
   [['--host-space', '10'], '--host-space must be a size such as 500MB or 20GiB, not "10".'],
   [['--host-space', '1KB'], 'at least 1MB'],
   [['--host-space', '99999999TiB'], '--host-space must be a size'],

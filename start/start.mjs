@@ -4,15 +4,15 @@ import { ensureBuilt } from './build.mjs'
 import { claimFolder, FolderLock } from './folder.mjs'
 import { ensureInstalled } from './install.mjs'
 import { HELP, parseOptions } from './options.mjs'
-import { shownUrl, Supervisor } from './supervisor.mjs'
+import { relayPorts, shownUrl, Supervisor } from './supervisor.mjs'
 import { runMain, Stop } from './tools.mjs'
 
 /** How often to look whether npm, which started this, is still there. */
 const PARENT_POLL_MS = 500
 
 /**
- * Makes sure that the relay will be able to listen.
- * @param {import('./options.mjs').Options} options
+ * Makes sure that a relay will be able to listen.
+ * @param {{ port: number, listen: string }} options
  * @returns {Promise<void>}
  */
 function checkPort({ port, listen }) {
@@ -53,7 +53,8 @@ async function supervise(options, lock) {
   const asked = askedToStop()
   const supervisor = new Supervisor(options, lock, (line) => console.error(line))
   try {
-    console.log(`Starting the relay and ${options.hosts} host${options.hosts === 1 ? '' : 's'}…`)
+    const relays = options.relays === 1 ? 'the relay' : `${options.relays} relays`
+    console.log(`Starting ${relays} and ${options.hosts} host${options.hosts === 1 ? '' : 's'}…`)
     const started = supervisor.start().then(() => {
       console.log(`Shoal is ready: ${shownUrl(options)}  (Ctrl-C stops it)`)
       return asked
@@ -73,7 +74,7 @@ await runMain(async () => {
   claimFolder(options.data)
   const lock = await FolderLock.take(options.data)
   try {
-    await checkPort(options)
+    for (const port of relayPorts(options)) await checkPort({ port, listen: options.listen })
     await ensureInstalled()
     await ensureBuilt()
     await supervise(options, lock)

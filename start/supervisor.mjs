@@ -10,8 +10,16 @@ const STARTING_AT_ONCE = 4
 /** @typedef {import('./options.mjs').Options} Options */
 
 /**
- * The address under which this machine reaches its own relay.
+ * The ports of the relays, that of the page first.
  * @param {Options} options
+ */
+export function relayPorts({ port, relays }) {
+  return Array.from({ length: relays }, (_, k) => port + k)
+}
+
+/**
+ * The address under which this machine reaches its own relay.
+ * @param {Pick<Options, 'listen' | 'port'>} options
  */
 export function localUrl({ listen, port }) {
   const loopback = { '0.0.0.0': '127.0.0.1', '::': '[::1]' }[listen]
@@ -28,23 +36,32 @@ export function shownUrl(options) {
 }
 
 /**
- * Arguments of every child, relay first.
+ * Arguments of every child, relays first. Each relay names the others by their port, so that a page reaches them as it reached the first.
  * @param {Options} options
  * @returns {{ name: string, args: string[] }[]}
  */
 export function plan(options) {
-  const { port, listen, hosts, data, space } = options
-  const relay = ['relay/main.ts', '--port', String(port), '--listen', listen, '--data', join(data, 'relay'), '--static', join(root, 'dist')]
-  const host = (/** @type {number} */ k) => ['daemon/host.ts', '--data', join(data, `host-${k}`), '--space', String(space), '--relay', localUrl(options)]
+  const { listen, hosts, data, space } = options
+  const ports = relayPorts(options)
+  const relay = (/** @type {number} */ port, /** @type {string} */ name) => [
+    ...['relay/main.ts', '--port', String(port), '--listen', listen, '--data', join(data, name)],
+    ...(port === options.port ? ['--static', join(root, 'dist')] : []),
+    ...ports.filter((other) => other !== port).flatMap((other) => ['--also', String(other)]),
+  ]
+  const known = ports.flatMap((port) => ['--relay', localUrl({ listen, port })])
+  const host = (/** @type {number} */ k) => ['daemon/host.ts', '--data', join(data, `host-${k}`), '--space', String(space), ...known]
+  const relays = ports.map((port, k) => ({ port, name: k === 0 ? 'relay' : `relay-${k}` }))
   return [
-    { name: 'relay', args: relay },
+    ...relays.map(({ port, name }) => ({ name, args: relay(port, name) })),
     ...Array.from({ length: hosts }, (_, k) => ({ name: `host-${k}`, args: host(k) })),
   ]
 }
 
 export class Supervisor {
   /** @type {Child[]} */
-  #children
+  #relays
+  /** @type {Child[]} */
+  #hosts
   #stopping = false
 
   /**
@@ -54,7 +71,7 @@ export class Supervisor {
    */
   constructor(options, lock, say) {
     const node = pinnedNode()
-    this.#children = plan(options).map(
+    const children = plan(options).map(
       ({ name, args }) =>
         new Child({
           name,
@@ -67,24 +84,24 @@ export class Supervisor {
           onEnd: (pid) => lock.remove(pid),
         }),
     )
+    this.#relays = children.slice(0, options.relays)
+    this.#hosts = children.slice(options.relays)
   }
 
-  /** Starts the relay, then the hosts, which ask it for its addresses. Resolves when all are ready. */
+  /** Starts the relays, then the hosts, which ask them for their addresses. Resolves when all are ready. */
   async start() {
-    const [relay, ...hosts] = this.#children
-    await relay?.start()
-    const waiting = hosts.values()
+    await Promise.all(this.#relays.map((relay) => relay.start()))
+    const waiting = this.#hosts.values()
     const lane = async () => {
       for (const host of waiting) if (!this.#stopping) await host.start()
     }
     await Promise.all(Array.from({ length: STARTING_AT_ONCE }, lane))
   }
 
-  /** Stops the hosts, then the relay, so that hosts can take leave of it. */
+  /** Stops the hosts, then the relays, so that hosts can take leave of them. */
   async stop() {
     this.#stopping = true
-    const [relay, ...hosts] = this.#children
-    await Promise.all(hosts.map((host) => host.stop()))
-    await relay?.stop()
+    await Promise.all(this.#hosts.map((host) => host.stop()))
+    await Promise.all(this.#relays.map((relay) => relay.stop()))
   }
 }

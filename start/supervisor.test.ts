@@ -12,6 +12,17 @@ test('the relay gets port, address, data and page; each host gets data, space an
   expect(second?.name).toBe('host-1')
 })
 
+test('further relays listen on the next ports, name each other by port, and every host knows all', () => {
+  const [first, second, host] = plan(parseOptions(['--relays', '2', '--data', '/d', '--host-space', '1MB']))
+  expect(first?.args.slice(-2)).toEqual(['--also', '8485'])
+  expect(first?.args).toContain('--static')
+  expect(second).toEqual({
+    name: 'relay-1',
+    args: ['relay/main.ts', '--port', '8485', '--listen', '127.0.0.1', '--data', '/d/relay-1', '--also', '8484'],
+  })
+  expect(host?.args.slice(-4)).toEqual(['--relay', 'http://127.0.0.1:8484', '--relay', 'http://127.0.0.1:8485'])
+})
+
 test.each([
   [[], 'http://127.0.0.1:8484', 'http://localhost:8484'],
   [['--listen', '0.0.0.0', '--port', '80'], 'http://127.0.0.1:80', 'http://localhost:80'],

@@ -3,6 +3,9 @@ import type { PlainError } from '../core/base/errors.ts'
 
 /** Every sentence that depends on a state or an error, in one place. What happened; what it means; what to do. */
 
+/** What "relayed" in the status means. */
+export const RELAYED = 'No direct way leads to relayed peers. They are reached through a relay, which carries little and slowly: enough for small files.'
+
 /** What a person reads about an error. `todo` is empty when there is nothing to do but wait. */
 export interface Explanation {
   readonly what: string
@@ -127,6 +130,11 @@ const BY_CODE: Readonly<Record<string, Explain>> = {
   'host.resting': say('A host failed a moment ago', 'It is left alone for a while, then asked again.', ''),
   'host.busy': say('A host is busy', 'Nothing is lost.', 'Try again in a moment.'),
   'host.stalled': say('A host does not answer', 'Nothing is lost.', 'This page keeps trying.'),
+  'lane.spent': say(
+    'The relay carries no more than this at once',
+    'Nothing that was stored is lost. No direct way leads to this host, and a relay carries only small files.',
+    'Leave this page open: it tries again by itself. Another network may lead there directly.',
+  ),
   'peer.unreachable': say('A host cannot be reached', 'Its pieces come back when it does.', 'Leave this page open: it tries again by itself.'),
   'file.storing': say('This file is still being stored', 'It can be downloaded once it is stored.', 'Wait until its state says Safe or Stored.'),
   'file.absent': say('This file is no longer in the list', 'It was removed, perhaps in another tab.', ''),

@@ -46,6 +46,8 @@ export interface RelayRow {
   readonly url: string
   readonly connected: boolean
   readonly problem?: string
+  /** Named by another relay, and chosen by nobody. */
+  readonly learned?: true
 }
 
 /** What this browser holds for others. */
@@ -70,6 +72,8 @@ export interface Snapshot {
   readonly phase: 'starting' | 'running' | 'waiting-for-tab'
   readonly peers: number
   readonly hosts: number
+  /** Peers that only a relay leads to: they can take and give little. */
+  readonly relayed: number
   readonly relays: readonly RelayRow[]
   readonly files: readonly FileRow[]
   /** Bytes of own files; bytes they take on hosts; bytes that the connected hosts would still take from us. */

@@ -9,6 +9,7 @@ const snapshot: Snapshot = {
   phase: 'running',
   peers: 3,
   hosts: 2,
+  relayed: 0,
   relays: [],
   files: [],
   space: { files: 0, stored: 0, free: 0 },

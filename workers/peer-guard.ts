@@ -8,6 +8,7 @@ const NOTHING: Snapshot = {
   phase: 'starting',
   peers: 0,
   hosts: 0,
+  relayed: 0,
   relays: [],
   files: [],
   space: { files: 0, stored: 0, free: 0 },

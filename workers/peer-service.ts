@@ -17,6 +17,7 @@ const MAX_BACKUP = 1024 ** 3
 const NOTHING: Omit<Snapshot, 'phase'> = {
   peers: 0,
   hosts: 0,
+  relayed: 0,
   relays: [],
   files: [],
   space: { files: 0, stored: 0, free: 0 },

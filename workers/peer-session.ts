@@ -11,7 +11,7 @@ import type { BrowserStorage } from './storage/open.ts'
 /** A running peer, with or without a memory of its own. */
 export interface Session {
   /** What of a snapshot this session knows. */
-  snapshot(): Pick<Snapshot, 'peers' | 'hosts' | 'relays' | 'files' | 'space' | 'local' | 'hosting'>
+  snapshot(): Pick<Snapshot, 'peers' | 'hosts' | 'relayed' | 'relays' | 'files' | 'space' | 'local' | 'hosting'>
   openLink(seed: string): Promise<LinkView>
   linkReader(seed: string): Promise<FileReader>
   setRelays(urls: readonly string[]): Promise<void>
@@ -107,9 +107,9 @@ function linkParts(from: Pick<Storage, 'openLink' | 'linkReader'>, peer: Peer): 
   }
 }
 
-function networkPart({ network }: Peer): Pick<Snapshot, 'peers' | 'relays'> {
-  const { peers, relays } = network.state()
-  return { peers: peers.length, relays }
+function networkPart({ network }: Peer): Pick<Snapshot, 'peers' | 'relayed' | 'relays'> {
+  const { peers, relayed, relays } = network.state()
+  return { peers: peers.length, relayed: relayed.length, relays }
 }
 
 async function readerDeps(realm: PeerRealm, peer: Peer): Promise<{ deps: ReaderDeps; close: () => Promise<void> }> {
