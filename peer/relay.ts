@@ -1,4 +1,4 @@
-import { circuitRelayServer } from '@libp2p/circuit-relay-v2'
+import { circuitRelayServer, type CircuitRelayService } from '@libp2p/circuit-relay-v2'
 import type { Listener, PeerId } from '@libp2p/interface'
 import { peerIdFromPrivateKey } from '@libp2p/peer-id'
 import type { Datastore } from 'interface-datastore'
@@ -83,13 +83,23 @@ export async function startRelayPeer(init: RelayPeerInit): Promise<RelayPeer> {
     },
   })
   const quotas = new LaneQuotas(init.clock)
-  const connectionGater = { ...options.connectionGater, denyOutboundRelayedConnection: (source: PeerId) => !quotas.connect(source.toString()) }
+  const connectionGater = {
+    ...options.connectionGater,
+    denyOutboundRelayedConnection: (source: PeerId) => !quotas.connect(source.toString()),
+    // Refreshing twice loses a reservation (retimeable-signal 1.0.1 lets the end of the first refresh stand), so each is made anew.
+    denyInboundRelayReservation: (source: PeerId) => {
+      release(relayed, source)
+      return false
+    },
+  }
   const node: RelayNode = await createLibp2p({ ...options, connectionGater, start: false, services: { ...peerServices('server'), relay } })
-  limitLanes(node.services.relay, quotas)
+  const relayed: CircuitRelayService = node.services.relay
+  limitLanes(relayed, quotas)
   await node.start()
   const [listener] = listeners
   if (listener === undefined || !isUpgrading(listener)) throw changed()
-  freeSlots(node)
+  // The relay frees the slots of those who left only when their time is over: a week in which nobody else gets them.
+  node.addEventListener('peer:disconnect', ({ detail }) => release(relayed, detail))
   const keeper = new RelayKeeper({ node, clock: init.clock, random: init.random, log: init.log, onChange: () => undefined })
   keeper.setRelays(init.also ?? [])
   const ending = new AbortController()
@@ -101,7 +111,7 @@ export async function startRelayPeer(init: RelayPeerInit): Promise<RelayPeer> {
     close: async () => {
       ending.abort()
       keeper.close()
-      for (const { signal } of node.services.relay.reservations.values()) signal.clear()
+      for (const { signal } of relayed.reservations.values()) signal.clear()
       await node.stop()
     },
   }
@@ -111,11 +121,8 @@ function isUpgrading(listener: Listener): listener is UpgradingListener {
   return 'onUpgrade' in listener
 }
 
-/** The relay frees the slots of those who left only when their time is over: a week in which nobody else gets them. */
-function freeSlots(node: RelayNode): void {
-  node.addEventListener('peer:disconnect', ({ detail: peer }) => {
-    const { reservations } = node.services.relay
-    reservations.get(peer)?.signal.clear()
-    reservations.delete(peer)
-  })
+/** Ends the reservation of `peer`, if it has one. */
+function release({ reservations }: CircuitRelayService, peer: PeerId): void {
+  reservations.get(peer)?.signal.clear()
+  reservations.delete(peer)
 }

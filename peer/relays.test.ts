@@ -11,6 +11,9 @@ import { systemClock, systemRandom } from './system.ts'
 import { bareNode, log, startTestRelay, until, type TestRelay, type TestRelayOptions } from './test-world.ts'
 
 const ECHO = '/shoal/echo/1'
+/** Circuit relay v2 (github.com/libp2p/specs, relay/circuit-v2.md): HopMessage {type: RESERVE}, with its length before it. */
+const HOP = '/libp2p/circuit/relay/0.2.0/hop'
+const RESERVE = Uint8Array.of(2, 8, 0)
 /** What a person waits for a relay that is back (relay.md 1). */
 const BACK_WITHIN_MS = 10_000
 
@@ -170,6 +173,34 @@ describe('several relays', () => {
 })
 
 describe('a reservation', () => {
+  it('outlives refreshes: none is lost when the time of an earlier one is over', { timeout: 20_000 }, async () => {
+    const lasts = 3000
+    const relay = await startTestRelay(0, systemRandom.bytes(32), new MemoryDatastore(), { reservationMs: lasts })
+    const node = await bareNode()
+    const { reservations } = relay.peer.node.services.relay
+    try {
+      const connection = await node.dial(multiaddr(`${originAddress(relay.url)}/p2p/${relay.peer.peer}`))
+      await until(() => reservations.has(node.peerId))
+      const first = Date.now()
+      const refresh = async (after: number) => {
+        await until(() => Date.now() - first >= after)
+        expect(reservations.has(node.peerId)).toBe(true)
+        const answered = Promise.withResolvers<undefined>()
+        const stream = await connection.newStream(HOP)
+        stream.addEventListener('message', () => answered.resolve(undefined), { once: true })
+        stream.send(RESERVE)
+        await answered.promise
+      }
+      // The second of two refreshes is what made the library forget; the end of the first one is at 3.5 s.
+      for (const after of [500, 1000, 2500]) await refresh(after)
+      await until(() => Date.now() - first >= 500 + lasts + 300)
+      expect(reservations.has(node.peerId)).toBe(true)
+    } finally {
+      await node.stop()
+      await relay.stop()
+    }
+  })
+
   it('is made once and lasts a week, so that none is lost by refreshing it', async () => {
     const relay = await startTestRelay()
     const peer = await startBrowserPeer({ relays: [relay.url], clock: systemClock, random: systemRandom, log, seed: systemRandom.bytes(32) })
