@@ -65,7 +65,7 @@ export default {
     },
     ...coreFloors,
     room('core', NPM('@noble/[^/]+')),
-    room('peer', '^core/', LIBP2P, NPM('@noble/[^/]+', 'classic-level'), '^[a-z_/]+$'),
+    room('peer', '^core/', LIBP2P, NPM('@noble/[^/]+', 'classic-level', 'node-datachannel'), '^[a-z_/]+$'),
     room('relay', '^peer/', '^core/', '^[a-z_/]+$'),
     room('daemon', '^peer/', '^core/', NPM('classic-level'), '^[a-z_/]+$'),
     room('workers', '^peer/', '^core/', NPM('comlink', 'idb', 'workbox-[^/]+')),

@@ -6,7 +6,9 @@ import { createInterface } from 'node:readline'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { toHex } from '../core/base/bytes.ts'
 import { identityOf, peerIdOf, privateKeyFromSeed } from '../peer/identity.ts'
-import { pingAt } from '../peer/test-world.ts'
+import { bareNode, log, pingAt, pingOver, startTestRelay, until } from '../peer/test-world.ts'
+import { nodeWebRtc } from '../peer/node-web-rtc.ts'
+import { webSocketAddress } from '../peer/relay-info.ts'
 
 interface Child {
   readonly process: ChildProcess
@@ -94,5 +96,25 @@ describe('the host process', () => {
     expect(third.news).toEqual(first.news)
     third.process.kill('SIGTERM')
     expect((await third.ended).code).toBe(0)
+  })
+
+  it('is reached over WebRTC through its relay, and leaves with 0 while such a connection is open', async () => {
+    const relay = await startTestRelay()
+    const child = await start(['--data', join(folder, 'webrtc'), '--space', '100MB', '--relay', relay.url])
+    const webRtc = await nodeWebRtc(log)
+    if (webRtc === undefined) throw new Error('this machine has no WebRTC')
+    const visitor = await bareNode({ transports: [webRtc(() => [])], without: `/ip4/127.0.0.1/tcp/${String(child.news['port'])}/` })
+    try {
+      const peer = peerIdOf(String(child.news['peer']))
+      await until(() => relay.peer.node.services.relay.reservations.has(peer))
+      const address = `${webSocketAddress('127.0.0.1', relay.port)}/p2p/${relay.peer.peer}/p2p-circuit/webrtc/p2p/${peer.toString()}`
+      expect(await pingOver(visitor, address)).toBeGreaterThanOrEqual(0)
+      child.process.kill('SIGTERM')
+      expect((await child.ended).code).toBe(0)
+    } finally {
+      child.process.kill('SIGKILL')
+      await visitor.stop()
+      await relay.stop()
+    }
   })
 })

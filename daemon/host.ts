@@ -10,6 +10,7 @@ import { loadSeed, makeFolder } from '../peer/data-folder.ts'
 import { startHostPeer } from '../peer/host.ts'
 import { openLevelDatastore } from '../peer/level-datastore.ts'
 import type { Log } from '../peer/log.ts'
+import { nodeWebRtc } from '../peer/node-web-rtc.ts'
 import { runProgram, type Running } from '../peer/program.ts'
 import { systemClock, systemRandom } from '../peer/system.ts'
 import { parseOptions, type HostOptions } from './options.ts'
@@ -24,7 +25,9 @@ async function startHost(options: HostOptions, log: Log): Promise<Running> {
   const report: Report = seldom((error) => log('warn', error.message, { code: error.code, ...error.data }, error), systemClock)
   const data = await openData(options.data)
   const vault = await openVault({ shards: data.shards, meta: data.meta, clock: systemClock, offered: options.space, report })
+  const webRtc = await nodeWebRtc(log)
   const peer = await startHostPeer({
+    ...(webRtc === undefined ? {} : { webRtc }),
     seed: data.seed,
     datastore: data.datastore,
     listen: options.listen,

@@ -8,6 +8,7 @@ import { privateKeyFromSeed } from './identity.ts'
 import { assemblePeer, type Peer, type PeerInit } from './peer.ts'
 import { RecordStore, sweepNowAndThen } from './record-store.ts'
 import { webSocketAddress } from './relay-info.ts'
+import type { IceServer } from './web-rtc.ts'
 import { shoalWebSockets } from './web-sockets.ts'
 
 /** shard.md 6 serves 512 streams; visitors who only ask come on top. */
@@ -27,8 +28,8 @@ export interface HostPeerInit extends PeerInit {
   /** IP address and port of the WebSocket; port 0 = the one of the last start, where it is free, else any. */
   readonly listen: string
   readonly port: number
-  /** More ways to reach peers than WebSockets and relays. */
-  readonly transports?: Transports
+  /** WebRTC (`shoalWebRtc`), where the machine has it: reaches tabs, and is reached behind a NAT. */
+  readonly webRtc?: (iceServers: () => readonly IceServer[]) => Transports[number]
 }
 
 export interface HostPeer extends Peer {
@@ -43,12 +44,14 @@ export async function startHostPeer(init: HostPeerInit): Promise<HostPeer> {
   const privateKey = await privateKeyFromSeed(init.seed)
   const self = peerIdFromPrivateKey(privateKey).toString()
   const datastore = await RecordStore.open({ inner: init.datastore, clock: init.clock, self })
-  const node = await startNode(init, privateKey, datastore)
+  let iceServers: () => readonly IceServer[] = () => []
+  const node = await startNode({ init, privateKey, datastore, iceServers: () => iceServers() })
   const port = listeningPort(node)
   await datastore.put(PORT_KEY, Uint8Array.of(port >> 8, port & 255))
   const ending = new AbortController()
   void sweepNowAndThen(datastore, init, ending.signal)
   const peer = assemblePeer(node, privateKey, init)
+  iceServers = () => peer.iceServers()
   return {
     ...peer,
     node,
@@ -60,25 +63,34 @@ export async function startHostPeer(init: HostPeerInit): Promise<HostPeer> {
   }
 }
 
+interface Start {
+  readonly init: HostPeerInit
+  readonly privateKey: Ed25519PrivateKey
+  readonly datastore: Datastore
+  readonly iceServers: () => readonly IceServer[]
+}
+
 /** Links name hosts with their addresses, so a host comes back at the port it had. */
-async function startNode(init: HostPeerInit, privateKey: Ed25519PrivateKey, datastore: Datastore): Promise<PeerNode> {
+async function startNode(start: Start): Promise<PeerNode> {
+  const { init, datastore } = start
   const last = init.port === 0 && (await datastore.has(PORT_KEY)) ? await datastore.get(PORT_KEY) : undefined
   if (last !== undefined) {
     try {
-      return await startOn(init, privateKey, datastore, (last[0]! << 8) | last[1]!)
+      return await startOn(start, (last[0]! << 8) | last[1]!)
     } catch {
       init.log('info', 'the port of the last start is taken')
     }
   }
-  return startOn(init, privateKey, datastore, init.port)
+  return startOn(start, init.port)
 }
 
-async function startOn(init: HostPeerInit, privateKey: Ed25519PrivateKey, datastore: Datastore, port: number): Promise<PeerNode> {
+async function startOn({ init, privateKey, datastore, iceServers }: Start, port: number): Promise<PeerNode> {
+  const { webRtc } = init
   const options = nodeOptions({
     privateKey,
-    transports: [shoalWebSockets(), shoalCircuits(), ...(init.transports ?? [])],
+    transports: [shoalWebSockets(), shoalCircuits(), ...(webRtc === undefined ? [] : [webRtc(iceServers)])],
     // One entry per wanted relay, none of them named: a named one is never reserved again once it was lost.
-    listen: [webSocketAddress(init.listen, port), ...Array.from({ length: RESERVATIONS }, () => '/p2p-circuit')],
+    listen: [webSocketAddress(init.listen, port), ...Array.from({ length: RESERVATIONS }, () => '/p2p-circuit'), ...(webRtc === undefined ? [] : ['/webrtc'])],
     datastore,
     maxConnections: MAX_CONNECTIONS,
     inboundPerSecond: INBOUND_PER_SECOND,

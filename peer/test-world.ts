@@ -1,9 +1,10 @@
 import { MemoryDatastore } from 'datastore-core'
-import { multiaddr } from '@multiformats/multiaddr'
+import { multiaddr, type Multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p } from 'libp2p'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { nodeOptions, peerServices, shoalCircuits, type PeerNode } from './assembly.ts'
+import { AppError } from '../core/base/errors.ts'
+import { nodeOptions, peerServices, shoalCircuits, type PeerNode, type Transports } from './assembly.ts'
 import { startBrowserPeer } from './browser.ts'
 import { startHostPeer, type HostPeer } from './host.ts'
 import { privateKeyFromSeed } from './identity.ts'
@@ -106,28 +107,35 @@ export async function collect<T>(source: AsyncIterable<T>): Promise<T[]> {
   return all
 }
 
-/** libp2p alone, as a browser has it. */
-export async function bareNode(): Promise<PeerNode> {
+/** libp2p alone, as a browser has it. It does not dial addresses that begin with `without`, as if a NAT were in front of them. */
+export async function bareNode({ transports = [], without }: { transports?: Transports; without?: string } = {}): Promise<PeerNode> {
   const options = nodeOptions({
     privateKey: await privateKeyFromSeed(systemRandom.bytes(32)),
-    transports: [shoalWebSockets(), shoalCircuits()],
+    transports: [shoalWebSockets(), shoalCircuits(), ...transports],
     listen: ['/p2p-circuit'],
     maxConnections: 50,
     inboundPerSecond: 20,
     inboundPending: 20,
   })
-  return createLibp2p({ ...options, services: peerServices('client') })
+  const denyDialMultiaddr = (address: Multiaddr) => without !== undefined && address.toString().startsWith(without)
+  return createLibp2p({ ...options, connectionGater: { denyDialMultiaddr }, services: peerServices('client') })
 }
 
 /** Dials a multiaddr and measures a round trip, in milliseconds. */
 export async function pingAt(address: string): Promise<number> {
   const node = await bareNode()
   try {
-    const { remotePeer } = await node.dial(multiaddr(address))
-    return await node.services.ping.ping(remotePeer)
+    return await pingOver(node, address)
   } finally {
     await node.stop()
   }
+}
+
+/** The same with a node that keeps the connection. Throws when another connection to that peer was there, or came first. */
+export async function pingOver(node: PeerNode, address: string): Promise<number> {
+  const { remoteAddr, remotePeer } = await node.dial(multiaddr(address))
+  if (remoteAddr.toString() !== address) throw new AppError('bug', 'test.address', `${remoteAddr.toString()} is not ${address}`)
+  return node.services.ping.ping(remotePeer)
 }
 
 /** Resolves once `condition` holds; the test's own time limit ends the wait. */
