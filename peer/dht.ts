@@ -1,25 +1,29 @@
 import type { PeerId } from '@libp2p/interface'
 import { kadDHT, passthroughMapper, type KadDHT, type QueryEvent } from '@libp2p/kad-dht'
+import { own } from '../core/base/bytes.ts'
 import { AppError } from '../core/base/errors.ts'
 import { ipnsSelector } from 'ipns/selector'
+import type { CID } from 'multiformats/cid'
 import { validateRecord } from './record-format.ts'
 
 /** Our own swarm, apart from that of IPFS, so that no built-in split into LAN and WAN applies. */
-const DHT_PROTOCOL = '/shoal/kad/1.0.0'
+export const DHT_PROTOCOL = '/shoal/kad/1.0.0'
 /** Peers per bucket, and holders of a record (Maymounkov and Mazières 2002, k). */
-const BUCKET_SIZE = 20
+export const BUCKET_SIZE = 20
 /** Requests in flight per path. The library's 10 × 10 would have a browser dial everybody it hears of. */
 const ALPHA = 3
 /** Paths that share no peer (Baumgart and Mies 2007, section 4.4): one liar cannot hide a record. */
 const DISJOINT_PATHS = 2
 /** Every peer in a reply is dialled before it enters the table; few at once, since each dial is a handshake. */
 const NEW_CONTACTS_AT_ONCE = 3
+/** One request, dial included. The library lets it grow to 60 s with each that fails; through a relay and WebRTC it takes 3 s or so. */
+const REQUEST_TIMEOUT = { minTimeout: 5000, maxTimeout: 10_000 }
 
 const MINUTE = 60_000
-/** How long others keep a provider record of ours (discovery.md). */
-export const PROVIDER_VALIDITY_MS = 120 * MINUTE
-/** Our own reprovider runs well before that; the library's 48 h outlive addresses, and then a look-up fails for all providers of a key. */
-const REPROVIDE = { validity: PROVIDER_VALIDITY_MS, threshold: 90 * MINUTE, interval: 10 * MINUTE }
+/** How long others keep a provider record of ours (discovery.md): two renewals, and what they may be late. Who seeks hosts dials those that are gone, too. */
+export const PROVIDER_VALIDITY_MS = 70 * MINUTE
+/** The library's own renewal, where ours did not run; its 48 h outlive addresses, and then a look-up fails for all providers of a key. */
+const REPROVIDE = { validity: PROVIDER_VALIDITY_MS, threshold: 35 * MINUTE, interval: 10 * MINUTE }
 
 /** The part of the routing table that kad-dht does not put in its interface. Pinned version, tested. */
 export interface RoutingTable {
@@ -40,6 +44,7 @@ export function shoalDht(mode: 'client' | 'server'): ReturnType<typeof kadDHT> {
     kBucketSize: BUCKET_SIZE,
     alpha: ALPHA,
     disjointPaths: DISJOINT_PATHS,
+    networkDialTimeout: REQUEST_TIMEOUT,
     pingNewContactConcurrency: NEW_CONTACTS_AT_ONCE,
     // Otherwise each look-up waits for a first self-query, for up to 3 minutes; `tableReady` waits for what matters.
     allowQueryWithZeroPeers: true,
@@ -56,6 +61,20 @@ export function routingTable(dht: KadDHT): RoutingTable {
     throw new AppError('bug', 'dht.internals', 'kad-dht has no routing table where it had one')
   }
   return table as RoutingTable
+}
+
+/** The providers that this peer's own store names; kad-dht looks there first, and with twenty asks nobody else and names no more. */
+export function ownProviders(dht: KadDHT, cid: CID): Promise<PeerId[]> {
+  const providers: unknown = 'providers' in dht ? dht.providers : undefined
+  if (typeof providers !== 'object' || providers === null || !('getProviders' in providers)) {
+    throw new AppError('bug', 'dht.internals', 'kad-dht has no providers where it had them')
+  }
+  return (providers as { getProviders(cid: CID): Promise<PeerId[]> }).getProviders(cid)
+}
+
+/** Where Kademlia puts a key, or the name of a peer. */
+export async function kadHash(bytes: Uint8Array): Promise<Uint8Array> {
+  return new Uint8Array(await crypto.subtle.digest('SHA-256', own(new Uint8Array(bytes))))
 }
 
 /** Resolves to true when there is somebody to ask, to false when `signal` fires before. */

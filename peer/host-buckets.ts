@@ -7,7 +7,7 @@ import type { PeerKey } from '../core/ports/network.ts'
 
 /** The keys under which hosts with room announce themselves (protocols/discovery.md). */
 
-/** Providers from which on a bucket counts as full, and hosts move one level down. */
+/** Hosts from which on a bucket counts as full, and those whose leaf it is move down. */
 export const BUCKET_FULL = 64
 /** 2^12 buckets of 64 hosts are 262,144 hosts. */
 export const MAX_LEVEL = 12
@@ -23,21 +23,26 @@ export interface Bucket {
 /** The bucket of all hosts. */
 export const ROOT_BUCKET: Bucket = { level: 0, prefix: new Uint8Array(0) }
 
-/** The bucket of `host` at `level`. */
-export async function bucketOf(host: PeerKey, level: number): Promise<Bucket> {
-  const hash = await sha256(fromHex(host))
+/** What places `host` in the buckets: SHA-256 of its key. Its first bits are its prefix, its last its rank (host-levels.ts). */
+export function hostHash(host: PeerKey): Promise<Bytes> {
+  return sha256(fromHex(host))
+}
+
+/** The bucket at `level` of the host with this hash. */
+export function bucketOf(hash: Uint8Array, level: number): Bucket {
   const prefix = hash.slice(0, Math.ceil(level / 8))
   const spare = prefix.length * 8 - level
   if (prefix.length > 0) prefix[prefix.length - 1]! &= (0xff << spare) & 0xff
   return { level, prefix }
 }
 
-/** One half of a bucket; `bit` is the next bit of the hashes. */
-export function childOf(bucket: Bucket, bit: 0 | 1): Bucket {
-  const prefix = new Uint8Array(Math.ceil((bucket.level + 1) / 8))
-  prefix.set(bucket.prefix)
-  if (bit === 1) prefix[bucket.level >> 3]! |= 0x80 >> (bucket.level & 7)
-  return { level: bucket.level + 1, prefix }
+/** The bucket number `index` of a level, counting by prefix. */
+export function bucketAt(level: number, index: number): Bucket {
+  const prefix = new Uint8Array(Math.ceil(level / 8))
+  for (let bit = 0; bit < level; bit++) {
+    if (Math.floor(index / 2 ** (level - 1 - bit)) % 2 === 1) prefix[bit >> 3]! |= 0x80 >> (bit & 7)
+  }
+  return { level, prefix }
 }
 
 /** Where the DHT keeps a bucket: a CID (raw) of SHA-256(label ‖ level ‖ prefix). */

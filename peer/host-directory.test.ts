@@ -1,13 +1,14 @@
 import type { PeerInfo } from '@libp2p/interface'
 import type { CID } from 'multiformats/cid'
-import { beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { toHex } from '../core/base/bytes.ts'
 import { FakeClock, settle } from '../core/testkit/fake-clock.ts'
 import { SeededRandom } from '../core/testkit/seeded-random.ts'
 import { keyFromSeed } from '../core/seal/ed25519.ts'
 import type { PeerNode } from './assembly.ts'
-import { bucketCid, bucketOf, MAX_LEVEL, ROOT_BUCKET } from './host-buckets.ts'
+import { bucketAt, bucketCid, bucketOf, hostHash, MAX_LEVEL, ROOT_BUCKET } from './host-buckets.ts'
 import { HostDirectory } from './host-directory.ts'
+import { announcedLevels, rankOf } from './host-levels.ts'
 import { peerIdOf } from './identity.ts'
 import { collect, log } from './test-world.ts'
 
@@ -19,19 +20,33 @@ class Buckets {
   readonly providers = new Map<string, Set<string>>()
   readonly read: string[] = []
   readonly left: string[] = []
+  /** Other DHT servers that the one who answers knows. */
+  closer: PeerInfo[] = []
+  addresses = ['/memory/1']
+  answers = true
 
+  /** Announces as a host whose leaf is at `level` does. */
   async provide(key: string, level: number): Promise<void> {
-    const cid = (await bucketCid(await bucketOf(key, level))).toString()
+    const hash = await hostHash(key)
+    for (const at of announcedLevels(level, rankOf(hash))) await this.put(key, at)
+  }
+
+  async put(key: string, level: number): Promise<void> {
+    const cid = (await bucketCid(bucketOf(await hostHash(key), level))).toString()
     this.providers.set(cid, (this.providers.get(cid) ?? new Set()).add(key))
   }
 
   node(): PeerNode {
     const { providers, read, left } = this
+    const answers = () => this.answers
     const infos = (cid: CID): PeerInfo[] => [...(providers.get(cid.toString()) ?? [])].map((key) => ({ id: peerIdOf(key), multiaddrs: [] }))
     const dht = {
       routingTable: { size: 1, remove: () => Promise.resolve() },
+      providers: { getProviders: () => Promise.resolve([]) },
+      getClosestPeers: () => this.closest(),
       findProviders: async function* (cid: CID) {
         read.push(cid.toString())
+        if (!answers()) return
         yield await Promise.resolve({ name: 'PEER_RESPONSE', messageName: 'GET_PROVIDERS', providers: infos(cid) })
       },
       provide: async function* (cid: CID) {
@@ -43,7 +58,11 @@ class Buckets {
         return Promise.resolve()
       },
     }
-    return { peerId: peerIdOf(SELF), services: { dht } } as unknown as PeerNode
+    return { peerId: peerIdOf(SELF), services: { dht }, getMultiaddrs: () => this.addresses } as unknown as PeerNode
+  }
+
+  private async *closest() {
+    yield await Promise.resolve({ name: 'PEER_RESPONSE', messageName: 'FIND_NODE', closer: this.closer })
   }
 }
 
@@ -59,7 +78,7 @@ describe('the directory of hosts', () => {
   })
 
   const found = async () => (await collect(directory.find(new AbortController().signal))).map(({ key }) => key)
-  const announcedAt = async (level: number) => buckets.providers.get((await bucketCid(await bucketOf(SELF, level))).toString())?.has(SELF) === true
+  const announcedAt = async (level: number) => buckets.providers.get((await bucketCid(bucketOf(await hostHash(SELF), level))).toString())?.has(SELF) === true
 
   it('a bucket that is not full is the whole sample, without this peer', async () => {
     for (let n = 0; n < 20; n++) await buckets.provide(keyNumber(n), 0)
@@ -68,20 +87,40 @@ describe('the directory of hosts', () => {
     expect(buckets.read).toHaveLength(1)
   })
 
-  it('a full bucket leads to both halves, and a host that stands in two is found once', async () => {
-    for (let n = 0; n < 64; n++) await buckets.provide(keyNumber(n), 0)
-    for (let n = 32; n < 96; n++) await buckets.provide(keyNumber(n), 1)
+  it('where one bucket is too small for all hosts, all are found in three look-ups, those in two buckets once', async () => {
+    for (let n = 0; n < 96; n++) await buckets.provide(keyNumber(n), 1)
     expect((await found()).sort()).toEqual(Array.from({ length: 96 }, (_, n) => keyNumber(n)).sort())
+    expect(buckets.read).toHaveLength(3)
   })
 
-  it('where nobody is, it descends three levels and stops', async () => {
+  it('begins next time where hosts were last, not at the bucket of all', async () => {
+    for (let n = 0; n < 400; n++) await buckets.provide(keyNumber(n), 3)
+    await found()
+    const root = (await bucketCid(ROOT_BUCKET)).toString()
+    expect(buckets.read[0]).toBe(root)
+    buckets.read.length = 0
+    await found()
+    expect(buckets.read).not.toContain(root)
+  })
+
+  it('where there are many DHT servers it does not begin at the bucket of all, and goes up to where hosts are', async () => {
+    buckets.closer = Array.from({ length: 19 }, (_, n) => ({ id: peerIdOf(keyNumber(5000 + n)), multiaddrs: [] }))
+    for (let n = 0; n < 20; n++) await buckets.provide(keyNumber(n), 0)
+    expect(await found()).toHaveLength(20)
+    expect(buckets.read[0]).not.toBe((await bucketCid(ROOT_BUCKET)).toString())
+    expect(buckets.read).toHaveLength(2)
+  })
+
+  it('where nobody is, it looks once and stops', async () => {
     expect(await found()).toEqual([])
-    expect(buckets.read).toHaveLength(4)
+    expect(buckets.read).toHaveLength(1)
   })
 
   it('takes only so many from a bucket that claims thousands, and reads on only as they are taken', async () => {
     const liars = new Set(Array.from({ length: 1000 }, (_, n) => keyNumber(n)))
     buckets.providers.set((await bucketCid(ROOT_BUCKET)).toString(), liars)
+    const others = new Set(Array.from({ length: 10 }, (_, n) => keyNumber(2000 + n)))
+    for (const bit of [0, 1]) buckets.providers.set((await bucketCid(bucketAt(1, bit))).toString(), others)
     const stop = new AbortController()
     const hosts = directory.find(stop.signal)[Symbol.asyncIterator]()
     await hosts.next()
@@ -89,7 +128,7 @@ describe('the directory of hosts', () => {
     expect(buckets.read).toHaveLength(1)
     let count = 1
     while ((await hosts.next()).done !== true) count++
-    expect(count).toBe(256)
+    expect(count).toBe(256 + 10)
     expect(buckets.read.length).toBeGreaterThan(1)
   })
 
@@ -117,26 +156,83 @@ describe('the directory of hosts', () => {
     ending.abort()
   })
 
-  it('moves a level down where its bucket is full, and leaves the one above', async () => {
+  it('announces once more when it is told so in the middle of an announcement', async () => {
+    const ending = new AbortController()
+    const provided = vi.spyOn(buckets.providers, 'set')
+    provided.mockImplementationOnce(function (this: typeof buckets.providers, cid, keys) {
+      directory.refresh()
+      return Map.prototype.set.call(this, cid, keys) as typeof buckets.providers
+    })
+    await directory.announce(ending.signal)
+    await clock.advance(1000)
+    expect(provided).toHaveBeenCalledTimes(2)
+    ending.abort()
+  })
+
+  it('without an address it waits for one: others take no announcement without', async () => {
+    buckets.addresses = []
+    const ending = new AbortController()
+    await directory.announce(ending.signal)
+    await clock.advance(2000)
+    expect(await announcedAt(0)).toBe(false)
+    buckets.addresses = ['/memory/1']
+    directory.refresh()
+    await clock.advance(500)
+    expect(await announcedAt(0)).toBe(true)
+    ending.abort()
+  })
+
+  it('moves down where its bucket is full, and leaves those above that are for rarer hosts', async () => {
     const ending = new AbortController()
     await directory.announce(ending.signal)
     await clock.advance(0)
-    for (let n = 0; n < 64; n++) await buckets.provide(keyNumber(n), 0)
+    for (let n = 0; n < 64; n++) await buckets.put(keyNumber(n), 0)
     await clock.advance(31 * 60_000)
     expect(await announcedAt(1)).toBe(true)
-    expect(buckets.left).toEqual([(await bucketCid(ROOT_BUCKET)).toString()])
+    const rank = rankOf(await hostHash(SELF))
+    expect(buckets.left).toEqual(rank === 0 ? [(await bucketCid(ROOT_BUCKET)).toString()] : [])
+    ending.abort()
+  })
+
+  it('stays at its level when nobody answers: that is no empty bucket', async () => {
+    const ending = new AbortController()
+    for (let n = 0; n < 64; n++) await buckets.put(keyNumber(n), 0)
+    await directory.announce(ending.signal)
+    await clock.advance(0)
+    expect(await announcedAt(1)).toBe(true)
+    buckets.providers.clear()
+    buckets.answers = false
+    await clock.advance(31 * 60_000)
+    expect(await announcedAt(1)).toBe(true)
+    expect(buckets.left).toEqual([])
     ending.abort()
   })
 
   it('never announces below the last level, however full', async () => {
-    const others = Array.from({ length: 64 }, (_, n) => keyNumber(n))
+    const others = Array.from({ length: 128 }, (_, n) => keyNumber(n))
+    const hash = await hostHash(SELF)
     for (let level = 0; level <= MAX_LEVEL; level++) {
-      buckets.providers.set((await bucketCid(await bucketOf(SELF, level))).toString(), new Set(others))
+      buckets.providers.set((await bucketCid(bucketOf(hash, level))).toString(), new Set(others))
     }
     const ending = new AbortController()
     await directory.announce(ending.signal)
+    for (let renewals = 0; renewals < 3; renewals++) {
+      await settle(40)
+      await clock.advance(31 * 60_000)
+    }
     await settle(40)
     expect(await announcedAt(MAX_LEVEL)).toBe(true)
     ending.abort()
+  })
+
+  it('announces nothing more once it is closed', async () => {
+    await directory.announce(new AbortController().signal)
+    await clock.advance(0)
+    expect(await announcedAt(0)).toBe(true)
+    directory.close()
+    buckets.providers.clear()
+    await clock.advance(31 * 60_000)
+    expect(await announcedAt(0)).toBe(false)
+    expect(buckets.left).toEqual([(await bucketCid(ROOT_BUCKET)).toString()])
   })
 })

@@ -109,6 +109,7 @@ export class Libp2pNetwork implements Network {
 
   async close(): Promise<void> {
     this.init.keeper.close()
+    this.init.directory.close()
     await this.init.node.stop()
     // Last, since every connection that ends with the node sets one.
     for (const timer of this.graces.values()) clearTimeout(timer)

@@ -7,7 +7,7 @@ import { FakeClock } from '../core/testkit/fake-clock.ts'
 import { SeededRandom } from '../core/testkit/seeded-random.ts'
 import { privateKeyFromSeed } from './identity.ts'
 import { routingKey, signRecord } from './record-format.ts'
-import { MAX_KEYS_PER_PROVIDER, RecordStore } from './record-store.ts'
+import { MAX_KEYS_PER_PROVIDER, MAX_PER_KEY, RecordStore } from './record-store.ts'
 
 const HOUR = 3_600_000
 const seed = new Uint8Array(32).fill(7)
@@ -120,6 +120,28 @@ describe('what kad-dht keeps', () => {
     await store.put(provider('more', await peerName(3)), varint(clock.now()))
     await store.delete(provider('cid0', peer))
     await store.put(provider('more', peer), varint(clock.now()))
+  })
+
+  it('takes only so many providers of one key, counts again after a restart, and lets those that are there renew', async () => {
+    for (let n = 0; n < MAX_PER_KEY; n++) await store.put(provider('cid', `peer${n}`), varint(clock.now()))
+    store = await RecordStore.open({ inner, clock, self })
+    await expect(store.put(provider('cid', 'late'), varint(clock.now()))).rejects.toMatchObject({ kind: 'quota', code: 'providers.full' })
+    await store.put(provider('cid', 'peer7'), varint(clock.now() + 1))
+    await store.put(provider('other', 'late'), varint(clock.now()))
+    await store.delete(provider('cid', 'peer7'))
+    await store.put(provider('cid', 'late'), varint(clock.now()))
+  })
+
+  it('takes only so many provider entries in all', async () => {
+    store = await RecordStore.open({ inner, clock, self, maxProviders: 2 })
+    await store.put(provider('a', 'peer'), varint(clock.now()))
+    await store.put(provider('b', 'peer'), varint(clock.now()))
+    await expect(store.put(provider('c', 'other'), varint(clock.now()))).rejects.toMatchObject({ kind: 'quota', code: 'providers.full' })
+  })
+
+  it('keeps no more about one peer than an answer can carry a hundred times', async () => {
+    await store.put(new Key('/peers/x'), new Uint8Array(16 * 1024))
+    await expect(store.put(new Key('/peers/x'), new Uint8Array(16 * 1024 + 1))).rejects.toMatchObject({ kind: 'quota', code: 'peer.large' })
   })
 
   it('passes everything else through', async () => {

@@ -19,6 +19,12 @@ export const MAX_RECORDS = 100_000
 const RECORD_AGE_MS = 48 * 3_600_000
 /** Keys that one peer may be provider of: 13 bucket levels, and room for what later protocols provide. */
 export const MAX_KEYS_PER_PROVIDER = 64
+/**
+ * Providers of one key: twice as many as make a bucket full. An answer names them all with their addresses, and kad-dht sends none of more than 4 MiB.
+ */
+export const MAX_PER_KEY = 128
+/** Bytes of what is kept about one peer, its addresses above all: strangers write them, and 128 of these fit into one answer. */
+const MAX_PEER_BYTES = 16 * 1024
 /** Provider entries kept at most: about 100 bytes each. */
 export const MAX_PROVIDERS = 100_000
 /** How often expired records are looked for. */
@@ -30,22 +36,25 @@ export interface RecordStoreInit {
   /** libp2p name of this peer, whose own provider entries do not expire here: the reprovider renews them. */
   readonly self: string
   readonly maxRecords?: number
+  readonly maxProviders?: number
 }
 
 /**
  * What kad-dht keeps, kept to the rules of discovery.md, since kad-dht itself stores any valid record over any other, never sweeps, and takes
  * any number of provider entries. All else passes through to `inner`.
  * A `put` that breaks a rule rejects, and kad-dht answers the sender with a reset stream: `denied` `record.older`, `quota` `records.full`,
- * `quota` `providers.full`, `invalid` `record.malformed`.
+ * `quota` `providers.full`, `quota` `peer.large`, `invalid` `record.malformed`.
  */
 export class RecordStore extends BaseDatastore {
   private readonly inner: Datastore
   private readonly clock: Clock
   private readonly self: string
   private readonly maxRecords: number
+  private readonly maxProviders: number
   private records = 0
   private providers = 0
   private readonly perProvider = new Map<string, number>()
+  private readonly perKey = new Map<string, number>()
   /** Checks and writes follow each other, or two puts could both see the same older record. */
   private tail: Promise<unknown> = Promise.resolve()
 
@@ -55,6 +64,7 @@ export class RecordStore extends BaseDatastore {
     this.clock = init.clock
     this.self = init.self
     this.maxRecords = init.maxRecords ?? MAX_RECORDS
+    this.maxProviders = init.maxProviders ?? MAX_PROVIDERS
   }
 
   /** Counts what is there already. */
@@ -67,6 +77,7 @@ export class RecordStore extends BaseDatastore {
   override async put(key: Key, value: Uint8Array): Promise<Key> {
     if (within(key, RECORDS)) return this.exclusive(() => this.putRecord(key, value))
     if (within(key, PROVIDERS)) return this.exclusive(() => this.putProvider(key, value))
+    if (within(key, PEERS) && value.length > MAX_PEER_BYTES) throw new AppError('quota', 'peer.large', 'more than is kept about one peer')
     return this.inner.put(key, value)
   }
 
@@ -133,8 +144,9 @@ export class RecordStore extends BaseDatastore {
   private async putProvider(key: Key, value: Uint8Array): Promise<Key> {
     const known = await this.inner.has(key)
     if (!known) {
-      const full = this.providers >= MAX_PROVIDERS || (this.perProvider.get(providerOf(key)) ?? 0) >= MAX_KEYS_PER_PROVIDER
-      if (full) throw new AppError('quota', 'providers.full', 'no room for another provider entry')
+      const mine = (this.perProvider.get(providerOf(key)) ?? 0) >= MAX_KEYS_PER_PROVIDER
+      const others = (this.perKey.get(providedKey(key)) ?? 0) >= MAX_PER_KEY
+      if (mine || others || this.providers >= this.maxProviders) throw new AppError('quota', 'providers.full', 'no room for another provider entry')
     }
     await this.inner.put(key, value)
     if (!known) this.count(key, 1)
@@ -152,10 +164,8 @@ export class RecordStore extends BaseDatastore {
       this.records += change
     } else if (within(key, PROVIDERS)) {
       this.providers += change
-      const name = providerOf(key)
-      const left = (this.perProvider.get(name) ?? 0) + change
-      if (left > 0) this.perProvider.set(name, left)
-      else this.perProvider.delete(name)
+      add(this.perProvider, providerOf(key), change)
+      add(this.perKey, providedKey(key), change)
     }
   }
 
@@ -202,6 +212,17 @@ export async function sweepNowAndThen(store: RecordStore, { clock, log }: { cloc
 
 function within(key: Key, folder: string): boolean {
   return key.toString().startsWith(`${folder}/`)
+}
+
+function add(counts: Map<string, number>, name: string, change: number): void {
+  const left = (counts.get(name) ?? 0) + change
+  if (left > 0) counts.set(name, left)
+  else counts.delete(name)
+}
+
+/** The last part but one of `/dht/provider/key/peer`. */
+function providedKey(key: Key): string {
+  return key.toString().split('/').at(-2) ?? ''
 }
 
 /** The last part of `/dht/provider/key/peer`. */
