@@ -1,7 +1,10 @@
+import { peerIdFromPrivateKey } from '@libp2p/peer-id'
+import { MemoryDatastore } from 'datastore-core'
 import { createLibp2p } from 'libp2p'
 import { nodeOptions, peerServices, shoalCircuits, type PeerNode, type Transports } from './assembly.ts'
 import { privateKeyFromSeed } from './identity.ts'
 import { assemblePeer, type Peer, type PeerInit } from './peer.ts'
+import { RecordStore } from './record-store.ts'
 import type { IceServer } from './relay-info.ts'
 import { shoalWebSockets } from './web-sockets.ts'
 
@@ -11,6 +14,10 @@ const MAX_CONNECTIONS = 100
 const INBOUND_PER_SECOND = 20
 /** Relays to keep a reservation at, where there are as many: others reach a tab only through one, and one may go away. */
 const RESERVATIONS = 2
+
+/** What a tab that serves the DHT keeps for others: 20 MB of memory at most. Records are published again, so they need not outlive it. */
+const MAX_RECORDS = 2000
+const MAX_PROVIDERS = 20_000
 
 export interface BrowserPeerInit extends PeerInit {
   /** 32 bytes, the same at every start: relays and hosts know a peer by its key. */
@@ -22,10 +29,19 @@ export interface BrowserPeerInit extends PeerInit {
 /** Starts libp2p as a tab runs it: asks the DHT, does not answer for it, and listens only through relays. Runs in a worker. */
 export async function startBrowserPeer(init: BrowserPeerInit): Promise<Peer> {
   const privateKey = await privateKeyFromSeed(init.seed)
+  const self = peerIdFromPrivateKey(privateKey).toString()
+  const datastore = await RecordStore.open({
+    inner: new MemoryDatastore(),
+    clock: init.clock,
+    self,
+    maxRecords: MAX_RECORDS,
+    maxProviders: MAX_PROVIDERS,
+  })
   const { webRtc } = init
   let iceServers: () => readonly IceServer[] = () => []
   const options = nodeOptions({
     privateKey,
+    datastore,
     transports: [shoalWebSockets(), shoalCircuits(), ...(webRtc === undefined ? [] : [webRtc(() => iceServers())])],
     // One entry per wanted relay, none of them named: a named one is never reserved again once it was lost.
     listen: [...Array.from({ length: RESERVATIONS }, () => '/p2p-circuit'), ...(webRtc === undefined ? [] : ['/webrtc'])],

@@ -11,6 +11,7 @@ import { carriesStreams, parseAddresses, peerIdOf, peerKeyOf } from './identity.
 import { Lanes } from './lane.ts'
 import type { Log } from './log.ts'
 import type { RelayKeeper } from './relay-keeper.ts'
+import { TableCare } from './table-care.ts'
 import { deadRelaysLast, firstOf, HEAD_START_MS, laneAddresses, needsRelay } from './ways.ts'
 
 /** Streams of one protocol per connection: 4 are allowed (shard.md 6), and old ones may still be closing. */
@@ -22,8 +23,6 @@ const DIAL_WITHIN_MS = 20_000
 const LANE_WITHIN_MS = 10_000
 /** How long to ask the DHT where a peer is now. */
 const LOOKUP_WITHIN_MS = 10_000
-/** A peer that went away and comes back within this keeps its place in the routing table. */
-const GRACE_MS = 10_000
 
 export interface NetworkInit {
   readonly node: PeerNode
@@ -39,7 +38,7 @@ export class Libp2pNetwork implements Network {
   readonly self: PeerKey
   private readonly init: NetworkInit
   private readonly listeners = new Set<() => void>()
-  private readonly graces = new Map<string, ReturnType<typeof setTimeout>>()
+  private readonly care: TableCare
   private readonly lanes: Lanes
 
   constructor(init: NetworkInit) {
@@ -47,7 +46,7 @@ export class Libp2pNetwork implements Network {
     this.lanes = new Lanes(() => init.clock.now(), () => this.changed())
     this.self = init.self
     for (const type of ['connection:open', 'connection:close'] as const) init.node.addEventListener(type, () => this.changed())
-    init.node.addEventListener('peer:disconnect', ({ detail }) => this.forgetLater(detail))
+    this.care = new TableCare(init.node)
   }
 
   /** Tells everybody who watches. */
@@ -111,8 +110,7 @@ export class Libp2pNetwork implements Network {
     this.init.keeper.close()
     this.init.directory.close()
     await this.init.node.stop()
-    // Last, since every connection that ends with the node sets one.
-    for (const timer of this.graces.values()) clearTimeout(timer)
+    this.care.close()
   }
 
   private async openStream(hint: PeerHint, protocol: string, signal: AbortSignal | undefined): Promise<ByteStream> {
@@ -239,18 +237,6 @@ export class Libp2pNetwork implements Network {
   private async stored(peer: PeerId): Promise<Multiaddr[]> {
     const known = await this.init.node.peerStore.get(peer).catch(() => undefined)
     return parseAddresses(known?.addresses.map(({ multiaddr }) => multiaddr.toString()) ?? [], peer)
-  }
-
-  /** kad-dht keeps the dead in its routing table until a bucket is full, and dials them for every look-up. */
-  private forgetLater(peer: PeerId): void {
-    const name = peer.toString()
-    clearTimeout(this.graces.get(name))
-    const forget = () => {
-      this.graces.delete(name)
-      if (this.init.node.getConnections(peer).length > 0) return
-      void routingTable(this.init.node.services.dht).remove(peer).catch(() => undefined)
-    }
-    this.graces.set(name, setTimeout(forget, GRACE_MS))
   }
 }
 

@@ -9,6 +9,7 @@ import { Libp2pNetwork } from './network.ts'
 import { DhtRecords } from './records.ts'
 import type { IceServer } from './relay-info.ts'
 import { RelayKeeper } from './relay-keeper.ts'
+import { DhtRole } from './serving.ts'
 
 /** A running peer: the ports that core asks for, and what only its owner may do with it. */
 export interface Peer {
@@ -23,6 +24,11 @@ export interface Peer {
   addresses(): readonly string[]
   /** STUN and TURN servers for the next WebRTC connection, from the relays that are connected; none is an answer, too. */
   iceServers(): IceServer[]
+  /**
+   * With `true`, answers for the DHT as long as others can reach this peer: at an address of its own, or through two relays. With `false` it only asks.
+   * Sensible for who has been up for a while (`whenProven`). Rejects with what libp2p throws when it stops meanwhile.
+   */
+  serveDht(on: boolean): Promise<void>
 }
 
 export interface PeerInit {
@@ -66,6 +72,7 @@ export function assemblePeer(node: PeerNode, privateKey: Ed25519PrivateKey, init
     directory.refresh()
   })
   keeper.setRelays(init.relays)
+  const role = new DhtRole(node)
   return {
     network,
     records: new DhtRecords(node),
@@ -74,5 +81,6 @@ export function assemblePeer(node: PeerNode, privateKey: Ed25519PrivateKey, init
     poke: () => keeper.poke(),
     addresses: () => node.getMultiaddrs().filter(carriesStreams).map((address) => address.toString()),
     iceServers: () => keeper.iceServers(),
+    serveDht: (on) => role.serve(on),
   }
 }

@@ -12,6 +12,7 @@ import type { Log } from './log.ts'
 import { RecordStore, sweepNowAndThen } from './record-store.ts'
 import { RelayKeeper } from './relay-keeper.ts'
 import { LaneQuotas, limitLanes } from './relay-quota.ts'
+import { TableCare } from './table-care.ts'
 import { changed, shoalWebSockets } from './web-sockets.ts'
 
 const DAY = 86_400_000
@@ -102,6 +103,7 @@ export async function startRelayPeer(init: RelayPeerInit): Promise<RelayPeer> {
   node.addEventListener('peer:disconnect', ({ detail }) => release(relayed, detail))
   const keeper = new RelayKeeper({ node, clock: init.clock, random: init.random, log: init.log, onChange: () => undefined })
   keeper.setRelays(init.also ?? [])
+  const care = new TableCare(node)
   const ending = new AbortController()
   void sweepNowAndThen(datastore, init, ending.signal)
   return {
@@ -113,6 +115,7 @@ export async function startRelayPeer(init: RelayPeerInit): Promise<RelayPeer> {
       keeper.close()
       for (const { signal } of relayed.reservations.values()) signal.clear()
       await node.stop()
+      care.close()
     },
   }
 }
