@@ -35,8 +35,8 @@ export interface NodeInit {
 const DIAL_TIMEOUT_MS = 20_000
 export const ADDRESS_DIAL_TIMEOUT_MS = 15_000
 const UPGRADE_TIMEOUT_MS = 20_000
-/** Dials under way at once: each is a handshake in pure JavaScript. */
-const MAX_PARALLEL_DIALS = 20
+/** Dials under way at once: those of one search (core/flows/hosts/dials.ts), most of which wait for somebody who is gone, and those of the DHT. */
+const MAX_PARALLEL_DIALS = 64
 /** Pings measure, they do not kill: a busy transfer delays its pong, and the library then cuts it off (libp2p.md 3). */
 const MONITOR = { pingInterval: 30_000, pingTimeout: { minTimeout: 20_000 }, abortConnectionOnPingFailure: false }
 /** What a paused reader must hold at most: less than the 4 MiB at which libp2p resets a stream. Without this yamux grows to 16 MiB. */
@@ -47,7 +47,7 @@ const MAX_STREAM_WINDOW = 2 * 1024 * 1024
  */
 const PINGS = { maxOutboundStreams: 8, maxInboundStreams: 8 }
 const HOUR = 3_600_000
-/** Addresses must outlive the provider records that lead to them (2 h), and a host that is away for a night. */
+/** Addresses must outlive the provider records that lead to them (70 min), and a host that is away for a night. */
 const PEER_STORE = { maxAddressAge: 6 * HOUR, maxPeerAge: 72 * HOUR }
 
 /**

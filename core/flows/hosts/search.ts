@@ -2,12 +2,11 @@ import { isAppError, throwIfAborted } from '../../base/errors.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Network, PeerHint } from '../../ports/network.ts'
 import { ringOr } from '../bell.ts'
+import { Dials } from './dials.ts'
 import type { Hosts } from './hosts.ts'
 
 /** Connected hosts beyond which no more are sought: a group uses 16, and some may fail. */
 export const MOST_HOSTS = 24
-/** Hosts dialled at once. */
-const DIALS = 8
 /** One dial may take this long, in ms. */
 const DIAL_MS = 10_000
 /** Waits between rounds, in ms: short while hosts turn up, longer each time none did. A round dials known hosts that are away. */
@@ -90,14 +89,13 @@ export class Search {
     const round = new AbortController()
     const stop = AbortSignal.any([signal, round.signal])
     const tried = new Set<string>()
-    const dials = new Set<Promise<void>>()
+    const dials = new Dials(this.deps.clock)
     const dial = async (hint: PeerHint): Promise<void> => {
       if (tried.has(hint.key) || this.deps.hosts.isConnected(hint.key)) return
       tried.add(hint.key)
-      while (dials.size >= DIALS) await Promise.race(dials)
-      if (this.deps.hosts.connected().length >= MOST_HOSTS) return
-      const dialling = this.dial(hint, stop).finally(() => dials.delete(dialling))
-      dials.add(dialling)
+      await dials.room(stop)
+      if (stop.aborted || this.deps.hosts.connected().length >= MOST_HOSTS) return
+      dials.start((late) => this.dial(hint, AbortSignal.any([stop, late])))
     }
     const known = async (): Promise<void> => {
       for (const hint of this.deps.hosts.known()) await dial(hint)
@@ -109,7 +107,7 @@ export class Search {
       }
     }
     // A search that fails finds nothing this time; the next round asks again.
-    const searching = Promise.allSettled([known(), find ? found() : undefined]).then(() => Promise.allSettled(dials))
+    const searching = Promise.allSettled([known(), find ? found() : undefined]).then(() => dials.ended())
     await Promise.race([searching, this.deps.clock.sleep(SEARCH_MS, stop).catch(() => undefined)])
     round.abort()
     await searching
