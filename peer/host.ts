@@ -8,7 +8,7 @@ import { privateKeyFromSeed } from './identity.ts'
 import { assemblePeer, type Peer, type PeerInit } from './peer.ts'
 import { RecordStore, sweepNowAndThen } from './record-store.ts'
 import { webSocketAddress } from './relay-info.ts'
-import type { IceServer } from './web-rtc.ts'
+import type { IceServer } from './relay-info.ts'
 import { shoalWebSockets } from './web-sockets.ts'
 
 /** shard.md 6 serves 512 streams; visitors who only ask come on top. */
