@@ -3,7 +3,7 @@ import type { Multiaddr } from '@multiformats/multiaddr'
 import { AppError, isAppError, throwIfAborted } from '../core/base/errors.ts'
 import type { ByteStream, Network, NetworkState, PeerHint, PeerKey, StreamHandler } from '../core/ports/network.ts'
 import type { Clock } from '../core/ports/clock.ts'
-import { ADDRESS_DIAL_TIMEOUT_MS, type PeerNode } from './assembly.ts'
+import { ADDRESS_DIAL_TIMEOUT_MS, byReach, type PeerNode } from './assembly.ts'
 import { byteStream } from './byte-stream.ts'
 import { eventsUntil, routingTable } from './dht.ts'
 import type { HostDirectory } from './host-directory.ts'
@@ -12,7 +12,7 @@ import { Lanes } from './lane.ts'
 import type { Log } from './log.ts'
 import type { RelayKeeper } from './relay-keeper.ts'
 import { TableCare } from './table-care.ts'
-import { deadRelaysLast, firstOf, HEAD_START_MS, laneAddresses, needsRelay } from './ways.ts'
+import { deadRelaysLast, firstOf, HEAD_START_MS, laneAddresses, waysOf } from './ways.ts'
 
 /** Streams of one protocol per connection: 4 are allowed (shard.md 6), and old ones may still be closing. */
 const MAX_STREAMS = 16
@@ -166,7 +166,7 @@ export class Libp2pNetwork implements Network {
         open.abort(new AppError('transient', 'stream.lost', 'the connection was dead'))
       }
     }
-    const ways = this.byLivingRelay(laneAddresses(addresses, peer))
+    const ways = this.bestFirst(laneAddresses(addresses, peer))
     if (ways.length === 0) throw new AppError('transient', 'peer.unreachable', 'no address of the peer answers')
     const connection = await node.dial(ways, { signal: within(LANE_WITHIN_MS, signal) })
     const stream = await connection.newStream(protocol, options)
@@ -194,32 +194,34 @@ export class Libp2pNetwork implements Network {
     throw new AppError('transient', 'peer.unreachable', 'no address of the peer answers', { cause: failure })
   }
 
-  /** The peer's own addresses, and beside them those that a relay must introduce us to: whichever works first. */
+  /** All ways at once, each a little after the one before: whichever works first. */
   private async dial(addresses: readonly Multiaddr[], signal: AbortSignal): Promise<Connection> {
     const { node, clock } = this.init
-    const own = addresses.filter((address) => !needsRelay(address))
-    const introduced = this.byLivingRelay(addresses.filter(needsRelay))
-    const queue = (ways: readonly Multiaddr[]) => async (limit: AbortSignal) => mustBeDirect(await node.dial([...ways], { signal: limit }))
-    // The queue would join this to the dial of the peer's own addresses, and do one after the other.
-    const beside = async (limit: AbortSignal) => {
-      const failures: unknown[] = []
-      for (const way of introduced) {
-        if (limit.aborted) break
-        try {
-          return mustBeDirect(await node.services.dialler.dial(way, { signal: within(ADDRESS_DIAL_TIMEOUT_MS, limit) }))
-        } catch (error) {
-          failures.push(error)
-        }
-      }
-      throw new AggregateError(failures, 'no relay leads to the peer')
-    }
-    const ways = own.length === 0 ? [queue(introduced)] : introduced.length === 0 ? [queue(own)] : [queue(own), beside]
-    return firstOf(ways, (limit) => clock.sleep(HEAD_START_MS, limit), signal)
+    const [first = [], ...others] = waysOf(this.bestFirst(addresses))
+    const queued = async (limit: AbortSignal) => mustBeDirect(await node.dial(first, { signal: limit }))
+    const beside = others.map((way) => (limit: AbortSignal) => this.dialInTurn(way, limit))
+    return firstOf([queued, ...beside], (limit) => clock.sleep(HEAD_START_MS, limit), signal)
   }
 
-  private byLivingRelay(addresses: readonly Multiaddr[]): Multiaddr[] {
+  /** Beside the queue of libp2p, which would join this to the dial of the peer's other addresses, and do one after the other. */
+  private async dialInTurn(addresses: readonly Multiaddr[], signal: AbortSignal): Promise<Connection> {
+    const failures: unknown[] = []
+    for (const address of addresses) {
+      if (signal.aborted) break
+      try {
+        return mustBeDirect(await this.init.node.services.dialler.dial(address, { signal: within(ADDRESS_DIAL_TIMEOUT_MS, signal) }))
+      } catch (error) {
+        failures.push(error)
+      }
+    }
+    throw new AggregateError(failures, 'none of these addresses leads to the peer')
+  }
+
+  /** Best first, and what needs a relay that is not there last. */
+  private bestFirst(addresses: readonly Multiaddr[]): Multiaddr[] {
     const connected = new Set(this.init.node.getPeers().map((peer) => peer.toString()))
-    return deadRelaysLast(addresses, (relay) => connected.has(relay))
+    const sorted = addresses.map((multiaddr) => ({ multiaddr, isCertified: false })).sort(byReach)
+    return deadRelaysLast(sorted.map(({ multiaddr }) => multiaddr), (relay) => connected.has(relay))
   }
 
   private async *addresses(peer: PeerId, texts: readonly string[], signal: AbortSignal | undefined): AsyncIterable<Multiaddr[]> {

@@ -1,5 +1,5 @@
 import { circuitRelayServer, type CircuitRelayService } from '@libp2p/circuit-relay-v2'
-import type { Listener, PeerId } from '@libp2p/interface'
+import type { Ed25519PrivateKey, Listener, PeerId } from '@libp2p/interface'
 import { peerIdFromPrivateKey } from '@libp2p/peer-id'
 import type { Datastore } from 'interface-datastore'
 import { createLibp2p } from 'libp2p'
@@ -62,6 +62,30 @@ export async function startRelayPeer(init: RelayPeerInit): Promise<RelayPeer> {
   const privateKey = await privateKeyFromSeed(init.seed)
   const peer = peerIdFromPrivateKey(privateKey)
   const datastore = await RecordStore.open({ inner: init.datastore, clock: init.clock, self: peer.toString() })
+  const { node, listener } = await startNode(init, privateKey, datastore)
+  const { relay } = node.services
+  // The relay frees the slots of those who left only when their time is over: a week in which nobody else gets them.
+  node.addEventListener('peer:disconnect', ({ detail }) => release(relay, detail))
+  const keeper = new RelayKeeper({ node, clock: init.clock, random: init.random, log: init.log, onChange: () => undefined })
+  keeper.setRelays(init.also ?? [])
+  const care = new TableCare(node)
+  const ending = new AbortController()
+  void sweepNowAndThen(datastore, init, ending.signal)
+  return {
+    node,
+    peer: peer.toString(),
+    takeSocket: (request, socket, head) => listener.onUpgrade(request, socket, head),
+    close: async () => {
+      ending.abort()
+      keeper.close()
+      for (const { signal } of relay.reservations.values()) signal.clear()
+      await node.stop()
+      care.close()
+    },
+  }
+}
+
+async function startNode(init: RelayPeerInit, privateKey: Ed25519PrivateKey, datastore: Datastore): Promise<{ node: RelayNode; listener: UpgradingListener }> {
   const listeners: Listener[] = []
   const options = nodeOptions({
     privateKey,
@@ -84,40 +108,23 @@ export async function startRelayPeer(init: RelayPeerInit): Promise<RelayPeer> {
     },
   })
   const quotas = new LaneQuotas(init.clock)
+  const parts: { node?: RelayNode } = {}
   const connectionGater = {
     ...options.connectionGater,
     denyOutboundRelayedConnection: (source: PeerId) => !quotas.connect(source.toString()),
     // Refreshing twice loses a reservation (retimeable-signal 1.0.1 lets the end of the first refresh stand), so each is made anew.
     denyInboundRelayReservation: (source: PeerId) => {
-      release(relayed, source)
+      if (parts.node !== undefined) release(parts.node.services.relay, source)
       return false
     },
   }
   const node: RelayNode = await createLibp2p({ ...options, connectionGater, start: false, services: { ...peerServices('server'), relay } })
-  const relayed: CircuitRelayService = node.services.relay
-  limitLanes(relayed, quotas)
+  parts.node = node
+  limitLanes(node.services.relay, quotas)
   await node.start()
   const [listener] = listeners
   if (listener === undefined || !isUpgrading(listener)) throw changed()
-  // The relay frees the slots of those who left only when their time is over: a week in which nobody else gets them.
-  node.addEventListener('peer:disconnect', ({ detail }) => release(relayed, detail))
-  const keeper = new RelayKeeper({ node, clock: init.clock, random: init.random, log: init.log, onChange: () => undefined })
-  keeper.setRelays(init.also ?? [])
-  const care = new TableCare(node)
-  const ending = new AbortController()
-  void sweepNowAndThen(datastore, init, ending.signal)
-  return {
-    node,
-    peer: peer.toString(),
-    takeSocket: (request, socket, head) => listener.onUpgrade(request, socket, head),
-    close: async () => {
-      ending.abort()
-      keeper.close()
-      for (const { signal } of relayed.reservations.values()) signal.clear()
-      await node.stop()
-      care.close()
-    },
-  }
+  return { node, listener }
 }
 
 function isUpgrading(listener: Listener): listener is UpgradingListener {

@@ -11,7 +11,7 @@ import { systemClock, systemRandom } from './system.ts'
 import { bareNode, log, startTestRelay, until, type TestRelay, type TestRelayOptions } from './test-world.ts'
 
 const ECHO = '/shoal/echo/1'
-/** Circuit relay v2 (github.com/libp2p/specs, relay/circuit-v2.md): HopMessage {type: RESERVE}, with its length before it. */
+/** Circuit relay v2 (github.com/libp2p/specs, relay/circuit-v2.md): a HopMessage of type RESERVE, with its length before it. */
 const HOP = '/libp2p/circuit/relay/0.2.0/hop'
 const RESERVE = Uint8Array.of(2, 8, 0)
 /** What a person waits for a relay that is back (relay.md 1). */

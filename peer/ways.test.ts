@@ -3,7 +3,7 @@ import { createServer, type Socket } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { describe, expect, it } from 'vitest'
 import { peerIdOf } from './identity.ts'
-import { deadRelaysLast, firstOf, laneAddresses, needsRelay } from './ways.ts'
+import { deadRelaysLast, firstOf, laneAddresses, needsRelay, waysOf } from './ways.ts'
 import { systemClock } from './system.ts'
 import { bareNode, makeWorld } from './test-world.ts'
 
@@ -45,6 +45,33 @@ describe('the ways to a peer', () => {
     expect(deadRelaysLast([dead, own, alive], (relay) => relay === B.toString())).toEqual([own, alive, dead])
     const lane = `/ip4/1.2.3.4/tcp/1/ws/p2p/${A.toString()}/p2p-circuit/p2p/${B.toString()}`
     expect(laneAddresses([own, dead, multiaddr(lane)], B).map((address) => address.toString())).toEqual([lane])
+  })
+
+  it('are tried side by side: own addresses, and those that need a relay together', () => {
+    const own = Array.from({ length: 5 }, (_, i) => multiaddr(`/ip4/1.2.3.4/tcp/${i + 1}/ws`))
+    const [a, b] = [at(A.toString()), at(B.toString())]
+    expect(waysOf([...own, a, b])).toEqual([[own[0]], [own[1]], [own[2]], [own[3], own[4]], [a, b]])
+    expect(waysOf([a])).toEqual([[a]])
+    expect(waysOf([])).toEqual([])
+  })
+
+  it('lead past an address that says nothing, long before that is given up', async () => {
+    const sockets: Socket[] = []
+    const silent = createServer((socket) => sockets.push(socket))
+    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve))
+    const world = await makeWorld()
+    try {
+      const host = await world.host()
+      const visitor = await world.client([])
+      await host.network.handle('/shoal/echo/1', async (stream) => stream.write(Uint8Array.of(1)), world.signal)
+      const addresses = [(silent.address() as AddressInfo).port, host.port].map((port) => `/ip4/127.0.0.1/tcp/${port}/ws`)
+      const stream = await visitor.network.open({ key: host.identity.key, addresses }, '/shoal/echo/1')
+      expect(await stream.read()).toEqual(Uint8Array.of(1))
+    } finally {
+      await world.close()
+      for (const socket of sockets) socket.destroy()
+      silent.close()
+    }
   })
 
   it('dials one address beside what the queue of libp2p is busy with', async () => {

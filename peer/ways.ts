@@ -1,8 +1,10 @@
 import type { Connection, PeerId } from '@libp2p/interface'
 import { multiaddr, type Multiaddr } from '@multiformats/multiaddr'
 
-/** How long a peer's own addresses are tried before those that a relay must introduce us to are tried beside them. */
-export const HEAD_START_MS = 500
+/** How long one way to a peer is tried before the next is tried beside it: longer than a handshake takes on a busy machine, shorter than a person waits. */
+export const HEAD_START_MS = 1000
+/** Own addresses of a peer that are tried beside each other; the others come one after the other, as the last of these. */
+const MAX_BESIDE = 4
 
 /** Dials one address by itself: libp2p's queue takes the addresses of a peer one after the other, and joins dials of one peer. */
 export interface Dialler {
@@ -45,6 +47,16 @@ function failure(trying: Promise<unknown>): Promise<void> {
       resolve()
     })
   })
+}
+
+/**
+ * `addresses`, best first, as ways to try beside each other: the peer's own ones, and all that need a relay together, since each of these
+ * is a whole WebRTC handshake.
+ */
+export function waysOf(addresses: readonly Multiaddr[]): Multiaddr[][] {
+  const own = addresses.filter((address) => !needsRelay(address))
+  const alone = own.slice(0, MAX_BESIDE - 1).map((address) => [address])
+  return [...alone, own.slice(MAX_BESIDE - 1), addresses.filter(needsRelay)].filter((way) => way.length > 0)
 }
 
 /** Whether a relay has part in a connection to `address`. */
