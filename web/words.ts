@@ -1,4 +1,4 @@
-import type { FileRow, FileStatus } from '../workers/contract.ts'
+import type { FileRow, FileStatus, Hosting } from '../workers/contract.ts'
 import type { PlainError } from '../core/base/errors.ts'
 
 /** Every sentence that depends on a state or an error, in one place. What happened; what it means; what to do. */
@@ -144,6 +144,12 @@ const BY_CODE: Readonly<Record<string, Explain>> = {
   'download.length': say('The file ended too early', 'What was saved is not complete, so the browser marks it as failed.', 'Start the download anew.'),
   'download.unknown': say('This download is over', 'The file is not affected.', 'Start the download anew.'),
   'clipboard.refused': say('The browser did not let the link be copied', 'The link itself works.', 'Click into the page, allow it to use the clipboard, and press Copy link again.'),
+  'hosting.space': say('This browser does not grant that much space any more', 'What you share is as it was.', 'Choose a smaller space to share.'),
+  'vault.damaged': say(
+    'The index of what is held for others is damaged',
+    'Your own files on hosts are not affected.',
+    'Reload the page. If it stays, save a backup of your list.',
+  ),
   'relay.url': say('This is not the address of a relay', 'The relays are as they were.', 'An address looks like https://relay.example.'),
   'relay.too-many': say('These are too many relays', 'The relays are as they were.', 'Remove one first.'),
   'relay.malformed': say('What answers there is not a relay', 'Files on hosts are not affected.', 'Check the address of the relay.'),
@@ -200,6 +206,39 @@ const NOTES: Readonly<Record<string, (data: Note['data']) => string>> = {
 /** A note of a row in words, or `undefined` for one that this version does not know. */
 export function noteText(note: Note): string | undefined {
   return NOTES[note.code]?.(note.data)
+}
+
+/** What this browser holds for others, in words. */
+export function heldText({ used, guests }: Pick<Hosting, 'used' | 'guests'>): string {
+  return used === 0 ? 'Holding nothing for others yet' : `Holding ${bytesText(used)} for others, ${String(guests)} connected`
+}
+
+const KEEP_OPEN = 'Keep this tab open: others reach what you hold only while it is open.'
+
+/** What leaving the tab open does, and what goes on after hosting was switched off. */
+export function hostingNote({ on }: Pick<Hosting, 'on'>): string {
+  return on ? KEEP_OPEN : `Nothing new is taken. What was promised is still served. ${KEEP_OPEN}`
+}
+
+/** Why nothing can be shared. `quota`: the most the browser grants, in bytes, 0 while it is not known. */
+export function noSpaceText(quota: number): string {
+  if (quota === 0) return 'Asking the browser how much space it grants…'
+  return 'This browser grants too little space: sharing begins at 1 GiB. Free some disk space, or leave a private window; this page looks again by itself.'
+}
+
+/** Whether this browser was asked to keep its data, and what it said. */
+export type Keeping = 'unasked' | 'kept' | 'refused'
+
+const KEEPING: Readonly<Record<Keeping, string>> = {
+  unasked: 'This browser may clear your list and what you hold when the disk runs short. It can be asked not to.',
+  kept: 'Your list and what you hold stay, also when the disk runs short.',
+  refused:
+    'The browser did not agree: it may clear your list and what you hold when the disk runs short. Install Shoal as an app or bookmark it, then ask again.',
+}
+
+/** What it means for the data that the browser was asked, or not. */
+export function keepText(keeping: Keeping): string {
+  return KEEPING[keeping]
 }
 
 function count(value: string | number | undefined, noun: string): string {

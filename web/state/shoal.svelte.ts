@@ -1,6 +1,6 @@
-import type { FileRow, FileToAdd, PeerContract, Snapshot } from '../../workers/contract.ts'
+import type { FileRow, FileToAdd, Hosting, PeerContract, Snapshot } from '../../workers/contract.ts'
 import { AppError, toPlainError, type PlainError } from '../../core/base/errors.ts'
-import { explain } from '../words.ts'
+import { explain, type Keeping } from '../words.ts'
 import { download } from './download.ts'
 
 const EMPTY: Snapshot = {
@@ -18,7 +18,10 @@ const EMPTY: Snapshot = {
 const MESSAGE_TIME = 6000
 
 /** What is needed of the browser's storage. */
-type Keeping = Pick<StorageManager, 'persisted' | 'persist'>
+type BrowserStorage = Pick<StorageManager, 'persisted' | 'persist'>
+
+/** What a person chooses about hosting. */
+type HostingChoice = Pick<Hosting, 'on' | 'space'>
 
 /** What the files screen draws, and what a person can do there. */
 export class Shoal {
@@ -28,12 +31,17 @@ export class Shoal {
   /** Whether closing the page would cut a store short; one that waits for hosts is under way too. */
   busy = $derived(this.snapshot.files.some(({ status, needsFile }) => (status.kind === 'storing' || status.kind === 'waiting') && !needsFile))
 
+  /** Whether the browser promised here to keep its data. */
+  keeping = $state<Keeping>('unasked')
+
   private readonly peer: PeerContract
-  private readonly storage: Keeping
+  private readonly storage: BrowserStorage
   private clearing: ReturnType<typeof setTimeout> | undefined
   private asked = false
+  /** What was chosen last about hosting, until a snapshot shows it: two quick changes must not undo each other. */
+  private chosen: { readonly choice: HostingChoice; saved: boolean } | undefined
 
-  constructor(peer: PeerContract, storage: Keeping = navigator.storage) {
+  constructor(peer: PeerContract, storage: BrowserStorage = navigator.storage) {
     this.peer = peer
     this.storage = storage
   }
@@ -42,6 +50,7 @@ export class Shoal {
     await this.attempt(() =>
       this.peer.watch((snapshot) => {
         this.snapshot = snapshot
+        if (this.chosen?.saved === true) this.chosen = undefined
       }),
     )
   }
@@ -113,12 +122,32 @@ export class Shoal {
     this.run(this.peer.setRelays(urls))
   }
 
+  /** Changes one thing about hosting and leaves the other as it is. Resolves to whether that was taken; if not, the message says why. */
+  async setHosting(change: Partial<HostingChoice>): Promise<boolean> {
+    const before = this.chosen?.choice ?? this.snapshot.hosting
+    if (before === undefined) return false
+    const chosen = { choice: { on: before.on, space: before.space, ...change }, saved: false }
+    this.chosen = chosen
+    chosen.saved = await this.attempt(() => this.peer.setHosting(chosen.choice.on, chosen.choice.space))
+    if (!chosen.saved && this.chosen === chosen) this.chosen = undefined
+    return chosen.saved
+  }
+
+  /** Asks the browser, because a person wants it, not to clear what is kept when the disk is short. */
+  async keepData(): Promise<void> {
+    try {
+      this.keeping = (await this.storage.persist()) ? 'kept' : 'refused'
+    } catch {
+      this.keeping = 'refused'
+    }
+  }
+
   /** Asks the browser, once there is something to lose, not to clear the list when the disk is short. What it answers changes nothing here. */
   private async keepStorage(): Promise<void> {
     if (this.asked) return
     this.asked = true
     try {
-      if (!(await this.storage.persisted())) await this.storage.persist()
+      if ((await this.storage.persisted()) || (await this.storage.persist())) this.keeping = 'kept'
     } catch {
       // Not in every browser; docs/limits.md says what that means.
     }
@@ -128,11 +157,14 @@ export class Shoal {
     void this.attempt(() => work)
   }
 
-  private async attempt(work: () => Promise<unknown>): Promise<void> {
+  /** Resolves to whether it worked; if not, the message says why. */
+  private async attempt(work: () => Promise<unknown>): Promise<boolean> {
     try {
       await work()
+      return true
     } catch (error) {
       this.explain(toPlainError(error))
+      return false
     }
   }
 
