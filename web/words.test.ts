@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { bytesText, explain, leftText, noteText, statusText } from './words.ts'
+import { bytesText, explain, heldText, hostingNote, hostingProblemText, keepText, leftText, noSpaceText, noteText, statusText } from './words.ts'
 
 describe('the words on the page', () => {
   it('say each state of a file the way automation and screen readers expect', () => {
@@ -24,7 +24,7 @@ describe('the words on the page', () => {
     ...['chunk.too-few', 'chunk.damaged', 'outbox.lost', 'shard.io', 'meta.failed', 'storage.failed', 'storage.refused', 'tab.waiting', 'reader.only'],
     ...['coder.crashed', 'coder.busy', 'peer.crashed', 'kernel.unsupported', 'hosts.none', 'hosts.busy', 'host.resting', 'host.busy', 'host.stalled', 'peer.unreachable'],
     ...['download.lost', 'download.length', 'download.unasked', 'download.unready', 'download.unknown', 'clipboard.refused'],
-    ...['format.magic', 'format.version', 'backup.damaged', 'relay.unreachable', 'relay.url', 'relay.too-many', 'relay.malformed', 'relay.version'],
+    ...['format.magic', 'format.version', 'backup.damaged', 'relay.unreachable', 'relay.url', 'relay.too-many', 'relay.malformed', 'relay.version', 'hosting.space', 'vault.damaged'],
   ])('has words of its own for %s, which can reach the page', (code) => {
     const words = explain({ kind: 'bug', code, message: '', data: {} })
     expect(words.what).not.toBe('Shoal made a mistake')
@@ -42,6 +42,33 @@ describe('the words on the page', () => {
       '5 TiB',
     ])
     expect([0.2, 59, 75, 3700].map(leftText)).toEqual(['1 s left', '59 s left', '1 min 15 s left', '1 h 1 min left'])
+  })
+
+  it('say what is held for others, and by how many it is reached', () => {
+    expect(heldText({ used: 0, guests: 2 })).toBe('Holding nothing for others yet')
+    expect(heldText({ used: 420 * 2 ** 20, guests: 3 })).toBe('Holding 420 MiB for others, 3 connected')
+  })
+
+  it('say what leaving the tab open does, and after switching off that promises are kept', () => {
+    expect(hostingNote({ on: true })).toBe('Keep this tab open: others reach what you hold only while it is open.')
+    expect(hostingNote({ on: false })).toBe(`Nothing new is taken. What was promised is still served. ${hostingNote({ on: true })}`)
+  })
+
+  it('blame the browser for too little space only when it has said how much it grants', () => {
+    expect(noSpaceText(0)).not.toContain('too little')
+    expect(noSpaceText(2 ** 29)).toContain('This browser grants too little space')
+  })
+
+  it('do not ask for files when it is hosting that went wrong', () => {
+    const text = hostingProblemText({ kind: 'transient', code: 'shard.io', message: '', data: {} })
+    expect(text).toMatch(/^The disk of this device failed[.] Others may not reach/)
+    expect(text).not.toContain('Try again')
+  })
+
+  it('tell what each answer of the browser means for the data', () => {
+    expect(keepText('unasked')).toContain('may clear')
+    expect(keepText('kept')).toContain('stay, also when the disk runs short')
+    expect(keepText('refused')).toMatch(/did not agree.*may clear.*Install Shoal as an app or bookmark it/)
   })
 
   it('leave out a note that this version does not know', () => {

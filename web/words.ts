@@ -226,6 +226,11 @@ export function noSpaceText(quota: number): string {
   return 'This browser grants too little space: sharing begins at 1 GiB. Free some disk space, or leave a private window; this page looks again by itself.'
 }
 
+/** What went wrong with hosting; it is about what others left here, so the file words of `explain` would mislead. */
+export function hostingProblemText(problem: PlainError): string {
+  return `${explain(problem).what}. Others may not reach what you hold until this is over. This page tries again by itself; if it stays, reload it.`
+}
+
 /** Whether this browser was asked to keep its data, and what it said. */
 export type Keeping = 'unasked' | 'kept' | 'refused'
 
