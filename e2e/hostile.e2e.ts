@@ -1,13 +1,11 @@
 import { expect, test } from '@playwright/test'
 import { rm } from 'node:fs/promises'
-import type { Bytes } from '../core/base/bytes.ts'
-import type { ErrorKind } from '../core/base/errors.ts'
-import { loadBlake3 } from '../core/merkle/blake3.ts'
 import type { PeerHint } from '../core/ports/network.ts'
-import { MAX_DATA, PEER_STREAMS, STRIKES, WINDOW } from '../core/swarm/limits.ts'
-import { WIRE_KINDS, type Message } from '../core/swarm/messages.ts'
+import { MAX_DATA, STRIKES } from '../core/swarm/limits.ts'
+import type { Message } from '../core/swarm/messages.ts'
 import type { RawPeer } from '../core/testkit/raw-peer.ts'
 import { SeededRandom } from '../core/testkit/seeded-random.ts'
+import { blake3, error, firstWord, floodWithOffers, neverRead, openManyStreams, put } from './support/attacks.ts'
 import { Attacker, frames, portOf, tcpNoise, webSocketNoise } from './support/attacker.ts'
 import { DiskBrowser, sha256 } from './support/browser.ts'
 import { addFiles, connected, download, stored } from './support/page.ts'
@@ -15,28 +13,13 @@ import { randomFile } from './support/real-files.ts'
 import { newFolder, RunningShoal } from './support/shoal.ts'
 
 const MIB = 2 ** 20
-/** Streams of one protocol that libp2p lets one peer open. */
-const MANY_STREAMS = 16
-const FLOOD = 3000
 /** Small enough that a disk takes them slower than a network brings them, large enough that a window is full before too many are open. */
 const OVERRUN_SHARD = 20 * 1024
 /** Requests that a host takes of one stream at once. */
 const OVERRUN_SHARDS = 1000
 
 const random = new SeededRandom(77)
-const blake3 = await loadBlake3()
 const root = random.bytes(32)
-
-function error(kind: ErrorKind, code: string, id: number): Record<string, unknown> {
-  return { type: 'error', id, kind: WIRE_KINDS.indexOf(kind), code }
-}
-
-/** A PUT and its DATA. */
-function put(id: number, bytes: Bytes, as: Bytes = blake3.hash(bytes)): Message[] {
-  const messages: Message[] = [{ type: 'put', id, root: as, size: bytes.length }]
-  for (let at = 0; at < bytes.length; at += MAX_DATA) messages.push({ type: 'data', id, bytes: bytes.slice(at, at + MAX_DATA) })
-  return messages
-}
 
 /** What ends a stream with ERROR id 0 and this code. */
 const VIOLATIONS: readonly [code: string, commit: (peer: RawPeer) => Promise<void>][] = [
@@ -84,13 +67,6 @@ async function breakTheProtocol(relay: string, hosts: readonly PeerHint[]): Prom
   }
 }
 
-async function firstWord(attacker: Attacker, host: PeerHint): Promise<Message | null> {
-  const peer = await attacker.knock(host)
-  const message = await peer.next()
-  await peer.stream.close()
-  return message
-}
-
 /** What is refused by name on a stream that goes on: the last PUT, which is right, is kept. */
 async function askForTooMuch(relay: string, host: PeerHint): Promise<void> {
   const attacker = await Attacker.join(relay)
@@ -119,65 +95,6 @@ async function askForTooMuch(relay: string, host: PeerHint): Promise<void> {
   await attacker.leave()
 }
 
-/** Every OFFER of a flood has one answer; what is too much is refused by name. */
-async function floodWithOffers(relay: string, host: PeerHint): Promise<void> {
-  const attacker = await Attacker.join(relay)
-  const peer = await attacker.greet(host)
-  const small = Array.from({ length: FLOOD }, (_, i): Message => ({ type: 'offer', id: i + 1, shards: [{ root, size: 2 * MIB }] }))
-  const large = Array.from({ length: 256 }, () => ({ root: random.bytes(32), size: 2 * MIB }))
-  const writing = peer.stream.write(frames([...small, ...Array.from({ length: 100 }, (_, i): Message => ({ type: 'offer', id: FLOOD + i + 1, shards: large }))]))
-  const answered = new Set<number>()
-  const codes = new Set<string>()
-  while (answered.size < FLOOD + 100) {
-    const message = await peer.next()
-    if (message?.type !== 'verdicts' && message?.type !== 'error') throw new Error(`no answer to an OFFER: ${String(message?.type)}`)
-    expect(answered.has(message.id)).toBe(false)
-    answered.add(message.id)
-    codes.add(message.type === 'error' ? message.code : message.type)
-  }
-  await writing
-  for (const code of codes) expect(['verdicts', 'request.too-many', 'rate.limited']).toContain(code)
-  expect(codes.size).toBeGreaterThan(1)
-  await peer.stream.close()
-  await attacker.leave()
-}
-
-/** Of many streams a host keeps four, says to the others that it is busy, and serves again once they have ended. */
-async function openManyStreams(relay: string, host: PeerHint): Promise<void> {
-  const attacker = await Attacker.join(relay)
-  const peers = await Promise.all(Array.from({ length: MANY_STREAMS }, () => attacker.knock(host)))
-  const words = await Promise.all(peers.map((peer) => peer.next()))
-  expect(words.filter((word) => word?.type === 'hello')).toHaveLength(PEER_STREAMS)
-  for (const word of words) if (word?.type !== 'hello') expect(word).toMatchObject(error('transient', 'host.busy', 0))
-  await Promise.all(peers.map((peer) => peer.stream.close()))
-  await expect.poll(() => firstWord(attacker, host)).toMatchObject({ type: 'hello' })
-  await attacker.leave()
-}
-
-/** Asks for much and reads nothing of it. The function returned reads at last what came: no more than the window. */
-async function neverRead(relay: string, host: PeerHint): Promise<() => Promise<void>> {
-  const attacker = await Attacker.join(relay)
-  const [greedy, deaf] = [await attacker.greet(host), await attacker.greet(host)]
-  const bytes = random.bytes(WINDOW)
-  await greedy.stream.write(frames(put(1, bytes)))
-  await greedy.expect('ack')
-  await greedy.stream.write(frames([2, 3, 4, 5].map((id): Message => ({ type: 'get', id, root: blake3.hash(bytes), offset: 0, length: 0 }))))
-  const asking = deaf.stream.write(frames(Array.from({ length: FLOOD }, (_, i): Message => ({ type: 'has', id: i + 1, roots: [root] }))))
-  const failing = asking.catch(() => undefined)
-  return async () => {
-    await greedy.sendBody(Uint8Array.of(0x77))
-    const { messages } = await greedy.rest()
-    const last = messages.at(-1)
-    const taken = messages.reduce((sum, message) => sum + (message.type === 'data' ? message.bytes.length : 0), 0)
-    expect(taken).toBe(WINDOW)
-    // A minute without reading would have ended it already.
-    expect(['frame.unknown', 'peer.stalled']).toContain(last?.type === 'error' ? last.code : last?.type)
-    deaf.stream.abort(new Error('gone'))
-    await failing
-    await attacker.leave()
-  }
-}
-
 /** Bytes that are no HTTP, no WebSocket, no libp2p: whoever sends them is hung up on. */
 async function makeNoise(port: number): Promise<void> {
   await Promise.all([random.bytes(MIB), new Uint8Array(8 * MIB), random.bytes(1)].flatMap((bytes) => [tcpNoise(port, bytes), webSocketNoise(port, bytes)]))
@@ -198,12 +115,12 @@ test('hosts refuse all that strangers do wrong, stay up, and meanwhile keep and 
 
     const noise = Promise.all([shoal.port, ...hosts.map(portOf)].map(makeNoise))
     const attack = async (): Promise<void> => {
-      const reads = await Promise.all(hosts.map((host) => neverRead(shoal.url, host)))
+      const reads = await Promise.all(hosts.map((host) => neverRead(() => Attacker.join(shoal.url), host)))
       await breakTheProtocol(shoal.url, hosts)
       for (const host of hosts) {
         await askForTooMuch(shoal.url, host)
-        await floodWithOffers(shoal.url, host)
-        await openManyStreams(shoal.url, host)
+        await floodWithOffers(() => Attacker.join(shoal.url), host)
+        await openManyStreams(() => Attacker.join(shoal.url), host)
       }
       for (const read of reads) await read()
     }

@@ -4,9 +4,9 @@ import { join } from 'node:path'
 import type { Page } from '@playwright/test'
 import { DiskBrowser, sha256 } from '../../e2e/support/browser.ts'
 import { addFiles, connected, download, stored } from '../../e2e/support/page.ts'
+import { peakDuring } from '../../e2e/support/processes.ts'
 import { newFolder, RunningShoal } from '../../e2e/support/shoal.ts'
 import { report } from '../report.ts'
-import { peakDuring } from './processes.ts'
 
 const MIB = 2 ** 20
 /** The bar: what storing and fetching the big file may take on top of the small one, in MiB. */

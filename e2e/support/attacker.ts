@@ -7,7 +7,7 @@ import { SHARD_PROTOCOL } from '../../core/swarm/limits.ts'
 import { encodeMessage, type Message } from '../../core/swarm/messages.ts'
 import { tenantProof } from '../../core/swarm/tenant-proof.ts'
 import { RawPeer } from '../../core/testkit/raw-peer.ts'
-import { startBrowserPeer } from '../../peer/browser.ts'
+import { startBrowserPeer, type BrowserPeerInit } from '../../peer/browser.ts'
 import type { Peer } from '../../peer/peer.ts'
 import { systemClock, systemRandom } from '../../peer/system.ts'
 
@@ -21,10 +21,11 @@ export class Attacker {
     this.seed = seed
   }
 
-  static async join(relay: string): Promise<Attacker> {
+  /** Speaks WebSocket only, so it reaches hosts on Node; `webRtc` (peer/web-rtc.ts) lets it reach tabs. */
+  static async join(relay: string, webRtc?: BrowserPeerInit['webRtc']): Promise<Attacker> {
     const seed = systemRandom.bytes(32)
-    const peer = await startBrowserPeer({ relays: [relay], seed, clock: systemClock, random: systemRandom, log: () => undefined })
-    return new Attacker(peer, seed)
+    const init = { relays: [relay], seed, clock: systemClock, random: systemRandom, log: () => undefined }
+    return new Attacker(await startBrowserPeer(webRtc === undefined ? init : { ...init, webRtc }), seed)
   }
 
   /** The hosts that announce themselves, once there are `count`. */

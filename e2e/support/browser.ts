@@ -1,4 +1,4 @@
-import { chromium, type Browser, type BrowserContext, type Page } from '@playwright/test'
+import { chromium, type Browser, type BrowserContext, type BrowserContextOptions, type Page } from '@playwright/test'
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { findChromium } from '../../start/chromium.mjs'
@@ -19,10 +19,11 @@ export class DiskBrowser {
     return new DiskBrowser(await newFolder())
   }
 
-  async open(url: string): Promise<Page> {
+  async open(url: string, options: BrowserContextOptions = {}): Promise<Page> {
     this.context = await chromium.launchPersistentContext(this.folder, {
       ...(executablePath === undefined ? {} : { executablePath }),
       acceptDownloads: true,
+      ...options,
     })
     const page = this.context.pages()[0] ?? (await this.context.newPage())
     await page.goto(url)
