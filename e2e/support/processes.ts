@@ -1,17 +1,23 @@
 import { readdir, readFile } from 'node:fs/promises'
 
-/** Proportional set size in MiB, summed over the processes whose command line names `folder`, and their children. */
-export async function memoryOf(folder: string): Promise<number> {
+/** The processes whose command line names `folder` as a browser's, and their children; of these only such as have `argument`, if given. */
+export async function processesOf(folder: string, argument?: string): Promise<number[]> {
   const parents = new Map<number, number>()
-  const named = new Set<number>()
+  const commands = new Map<number, string>()
   for (const entry of await readdir('/proc')) {
     if (!/^\d+$/.test(entry)) continue
     const [command, status] = await Promise.all([read(entry, 'cmdline'), read(entry, 'status')])
     parents.set(Number(entry), Number(/^PPid:\s+(\d+)/m.exec(status)?.[1] ?? 0))
-    if (command.includes(`--user-data-dir=${folder}`)) named.add(Number(entry))
+    commands.set(Number(entry), command)
   }
+  const named = new Set([...commands].filter(([, command]) => command.includes(`--user-data-dir=${folder}`)).map(([pid]) => pid))
+  return [...parents.keys()].filter((pid) => descends(pid, named, parents) && (argument === undefined || commands.get(pid)?.includes(argument) === true))
+}
+
+/** Proportional set size in MiB, summed over the processes of the browser in `folder`. */
+export async function memoryOf(folder: string): Promise<number> {
   let total = 0
-  for (const pid of parents.keys()) if (descends(pid, named, parents)) total += await pss(pid)
+  for (const pid of await processesOf(folder)) total += await pss(pid)
   return total / 1024
 }
 

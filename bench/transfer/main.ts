@@ -1,0 +1,179 @@
+import { expect, type Page } from '@playwright/test'
+import { randomBytes } from 'node:crypto'
+import { rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { DiskBrowser, sha256 } from '../../e2e/support/browser.ts'
+import { addFiles, connected, download, stored } from '../../e2e/support/page.ts'
+import { newFolder, RunningShoal } from '../../e2e/support/shoal.ts'
+import { openHostTab, Tabs } from '../../e2e/support/tabs.ts'
+import { report } from '../report.ts'
+import { countSockets, idle } from './idle.ts'
+import { fetchTime, longTasks, storeTime, watchPage } from './page.ts'
+import { rawRate } from './raw.ts'
+
+const MIB = 2 ** 20
+const ROUNDS = 3
+const HOSTS = 4
+/** Bytes sent for each byte of a file: 16 pieces, of which 10 are enough. */
+const SPREAD = 16 / 10
+const BIG = { count: 2048, size: 65_536, window: MIB }
+const SMALL = { count: 1000, size: 16_384, window: MIB / 4 }
+/** Small files that a person, or a folder's download, asks for at once. */
+const TOGETHER = 32
+/** A slow machine is slow, not wrong. */
+const PATIENCE = 600_000
+
+const PARTS: Readonly<Record<string, () => Promise<void>>> = { transfer, idle: idleTab, dead: deadHosts }
+const chosen = process.argv.slice(2)
+for (const [name, part] of Object.entries(PARTS)) if (chosen.length === 0 || chosen.includes(name)) await part()
+
+/** One tab and four that host, each a browser of its own with its data on disk. */
+async function transfer(): Promise<void> {
+  const folder = await newFolder()
+  const shoal = await RunningShoal.start({ hosts: 0 })
+  const browsers = await Promise.all(Array.from({ length: HOSTS + 1 }, () => DiskBrowser.fresh()))
+  try {
+    const [owner, other] = await openAll(browsers, shoal.url)
+    const pair = [await owner.context().newPage(), await other.context().newPage()] as const
+    const run = (load: typeof BIG): Promise<number> => rawRate(...pair, load)
+    await owner.bringToFront()
+    await big(owner, folder, () => run(BIG))
+    await small(owner, folder, () => run(SMALL))
+  } finally {
+    for (const browser of browsers) await browser.close()
+    await shoal.clean()
+    await rm(folder, { recursive: true })
+  }
+}
+
+async function openAll(browsers: readonly DiskBrowser[], url: string): Promise<[owner: Page, host: Page]> {
+  const [first, ...rest] = browsers
+  const hosts: Page[] = []
+  for (const browser of rest) hosts.push(await openHostTab((await browser.open('about:blank')).context(), url))
+  const owner = await first!.open('about:blank')
+  await watchPage(owner)
+  await owner.goto(url)
+  await connected(owner, HOSTS)
+  return [owner, hosts[0]!]
+}
+
+async function big(owner: Page, folder: string, raw: () => Promise<number>): Promise<void> {
+  const rates: Record<'raw' | 'store' | 'fetch' | 'disk', number[]> = { raw: [], store: [], fetch: [], disk: [] }
+  const tasks: number[] = []
+  const size = BIG.count * BIG.size
+  for (let round = 0; round < ROUNDS; round++) {
+    const name = `big-${round}.bin`
+    const path = join(folder, name)
+    await writeFile(path, randomBytes(size))
+    rates.raw.push(await raw())
+    await longTasks(owner)
+    rates.store.push(size / (await storeTime(owner, [path], [name])))
+    const begin = performance.now()
+    const arrived = await download(owner, `Download ${name}`, PATIENCE)
+    rates.disk.push((size * 1000) / (performance.now() - begin))
+    tasks.push(...(await longTasks(owner)))
+    if ((await sha256(arrived)) !== (await sha256(path))) throw new Error(`${name} came back changed`)
+    const { seconds, bytes } = await fetchTime(owner, [name], 1)
+    if (bytes !== size) throw new Error(`${name} came back with ${bytes} bytes`)
+    rates.fetch.push(bytes / seconds)
+  }
+  const reference = median(rates.raw) / MIB
+  const say = (metric: string, value: number, against: number): void => report({ bench: 'transfer', metric, value: value / MIB, unit: 'MiB/s', reference: against })
+  say('fetch 128 MiB from 4 tabs, over raw', median(rates.fetch), reference)
+  say('download 128 MiB from 4 tabs to disk, over raw', median(rates.disk), reference)
+  say('store 128 MiB on 4 tabs, over raw / 1.6', median(rates.store), reference / SPREAD)
+  report({ bench: 'transfer', metric: 'tasks over 50 ms on the page while it stores and downloads', value: tasks.length, unit: 'tasks' })
+  report({ bench: 'transfer', metric: 'the longest of them', value: Math.max(0, ...tasks), unit: 'ms' })
+}
+
+async function small(owner: Page, folder: string, raw: () => Promise<number>): Promise<void> {
+  const rates: Record<'raw' | 'store' | 'fetch', number[]> = { raw: [], store: [], fetch: [] }
+  const size = SMALL.count * SMALL.size
+  for (let round = 0; round < ROUNDS; round++) {
+    const names = Array.from({ length: SMALL.count }, (_, i) => `small-${round}-${i}.bin`)
+    for (const name of names) await writeFile(join(folder, name), randomBytes(SMALL.size))
+    rates.raw.push(await raw())
+    const begin = performance.now()
+    await addFiles(owner, names.map((name) => join(folder, name)))
+    const rows = owner.getByRole('table', { name: 'Files' }).getByRole('row').filter({ hasText: `small-${round}-` })
+    await expect(rows.filter({ hasText: /(Safe|Stored) ·/ })).toHaveCount(SMALL.count, { timeout: PATIENCE })
+    rates.store.push((size * 1000) / (performance.now() - begin))
+    const { seconds, bytes } = await fetchTime(owner, names, TOGETHER)
+    if (bytes !== size) throw new Error(`${bytes} bytes came back`)
+    rates.fetch.push(bytes / seconds)
+  }
+  const reference = median(rates.raw) / MIB
+  report({ bench: 'transfer', metric: 'fetch 1,000 x 16 KiB from 4 tabs, over raw', value: median(rates.fetch) / MIB, unit: 'MiB/s', reference })
+  report({ bench: 'transfer', metric: 'store 1,000 x 16 KiB on 4 tabs, over raw', value: median(rates.store) / MIB, unit: 'MiB/s', reference })
+}
+
+/** A tab that hosts, and 16 others that have met it; nobody does anything. */
+async function idleTab(): Promise<void> {
+  const shoal = await RunningShoal.start({ hosts: 0 })
+  const browser = await DiskBrowser.fresh()
+  const tabs = await Tabs.launch()
+  try {
+    const page = await browser.open('about:blank')
+    const sockets = countSockets(page)
+    await openHostTab(page.context(), shoal.url)
+    for (let i = 0; i < 16; i++) await connected(await tabs.open(shoal.url), 1)
+    await expect(page.getByRole('status')).toHaveText(/Connected to 16 peers/, { timeout: PATIENCE })
+    const looks = []
+    for (let round = 0; round < ROUNDS; round++) looks.push(await idle(page, browser.folder, sockets))
+    report({ bench: 'transfer', metric: 'direct links of the idle tab', value: median(looks.map((look) => look.links)), unit: 'links', reference: 16 })
+    report({ bench: 'transfer', metric: 'CPU of an idle hosting tab', value: median(looks.map(({ cpu }) => cpu)), unit: '% of a core', reference: 1 })
+    report({ bench: 'transfer', metric: 'traffic of an idle hosting tab', value: median(looks.map(({ traffic }) => traffic)), unit: 'B/s', reference: 1000 })
+  } finally {
+    await tabs.close()
+    await browser.close()
+    await shoal.clean()
+    await rm(browser.folder, { recursive: true, force: true })
+  }
+}
+
+/** The same file again and again while ever more of the 16 tabs that hold it have crashed. */
+async function deadHosts(): Promise<void> {
+  const folder = await newFolder()
+  const shoal = await RunningShoal.start({ hosts: 0 })
+  const tabs = await Tabs.launch()
+  try {
+    const hosts = await tabs.hosts(shoal.url, 16)
+    const owner = await (await tabs.context()).newPage()
+    await watchPage(owner)
+    await owner.goto(shoal.url)
+    await connected(owner, 16)
+    const path = join(folder, 'file.bin')
+    await writeFile(path, randomBytes(64 * MIB))
+    await addFiles(owner, [path])
+    await stored(owner, 'file.bin', PATIENCE)
+    let whole = Number.NaN
+    for (const dead of [0, 2, 4, 6]) {
+      for (const page of hosts.slice(Math.max(0, dead - 2), dead)) await crash(page)
+      const rates = []
+      for (let round = 0; round < ROUNDS; round++) {
+        const { seconds, bytes } = await fetchTime(owner, ['file.bin'], 1)
+        if (bytes !== 64 * MIB) throw new Error(`${bytes} bytes came back`)
+        rates.push(bytes / seconds / MIB)
+      }
+      // The first fetch after hosts died is the one that finds out.
+      if (dead === 0) whole = median(rates)
+      report({ bench: 'transfer', metric: `fetch 64 MiB with ${dead} of 16 tabs dead`, value: median(rates), unit: 'MiB/s', reference: whole })
+      report({ bench: 'transfer', metric: `the same, right after they died`, value: rates[0]!, unit: 'MiB/s', reference: whole })
+    }
+  } finally {
+    await tabs.close()
+    await shoal.clean()
+    await rm(folder, { recursive: true })
+  }
+}
+
+/** The tab's process dies without a word. */
+async function crash(page: Page): Promise<void> {
+  const crashed = page.waitForEvent('crash')
+  void page.goto('chrome://crash').catch(() => undefined)
+  await crashed
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[values.length >> 1]!
+}
