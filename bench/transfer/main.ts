@@ -141,7 +141,7 @@ async function deadHosts(): Promise<void> {
     const owner = await (await tabs.context()).newPage()
     await watchPage(owner)
     await owner.goto(shoal.url)
-    await connected(owner, 16)
+    await connected(owner, 16, 120_000)
     const path = join(folder, 'file.bin')
     await writeFile(path, randomBytes(64 * MIB))
     await addFiles(owner, [path])

@@ -8,8 +8,8 @@ export function row(page: Page, name: string): Locator {
 }
 
 /** Waits until the page has reached this many hosts. */
-export async function connected(page: Page, hosts: number): Promise<void> {
-  await expect(page.getByRole('status')).toHaveText(new RegExp(`Connected to \\d+ peers, ${String(hosts)} hosts`), { timeout: 60_000 })
+export async function connected(page: Page, hosts: number, timeout = 60_000): Promise<void> {
+  await expect(page.getByRole('status')).toHaveText(new RegExp(`Connected to \\d+ peers, ${String(hosts)} hosts`), { timeout })
 }
 
 export interface Upload {
