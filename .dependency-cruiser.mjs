@@ -82,9 +82,9 @@ export default {
       name: 'page-is-thin',
       comment: 'What the page itself loads of workers/ is thin: types aside, no storage, no peer, no flows.',
       severity: 'error',
-      from: { path: '^workers/(page|peer-guard|rtc/page-end)\\.ts$' },
+      from: { path: '^workers/(page|peer-guard|rtc/page-end|leader/(?!broker|beat)[^/]+)\\.ts$', pathNot: TEST },
       to: {
-        pathNot: ['^workers/(contract[^/]*|errors|peer-guard|trusted|rtc/page-end|[^/]+-worker)\\.ts$', '^core/base/', NPM('comlink')],
+        pathNot: ['^workers/(contract[^/]*|errors|peer-guard|trusted|rtc/page-end|leader/[^/]+|[^/]+-worker)\\.ts$', '^core/base/', '^peer/system\\.ts$', NPM('comlink')],
         dependencyTypesNot: ['type-only', 'dynamic-import'],
       },
     },

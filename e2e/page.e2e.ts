@@ -76,17 +76,19 @@ test.describe('the page', () => {
     await rm(folder, { recursive: true })
   })
 
-  test('waits in a second tab of the same browser, and takes over when the first is closed', async () => {
+  test('shows the same in a second tab of the same browser, which takes over when the first is closed', async () => {
     const page = await browser.open(shoal.url)
     await connected(page, 2)
     await addFiles(page, [NOTE])
     await stored(page, NOTE.name)
     const second = await page.context().newPage()
     await second.goto(shoal.url)
-    await expect(second.getByText('Shoal is open in another tab')).toBeVisible()
-    await page.close()
     await connected(second, 2)
     await stored(second, NOTE.name)
+    await page.close()
+    await second.getByRole('button', { name: `Remove ${NOTE.name}` }).click()
+    await expect(row(second, NOTE.name)).toHaveCount(0)
+    await connected(second, 2)
   })
 
   test('opens its own link in the browser that stored the file', async () => {

@@ -34,6 +34,13 @@ const HEADERS: Readonly<Record<string, string>> = {
   'Permissions-Policy': 'camera=(), microphone=(), geolocation=(), payment=(), usb=()',
 }
 
+/**
+ * Pages and their workers are cross-origin isolated (HTML 7.1.4), the service worker is not: so a browser runs it in a process of its own, and the
+ * downloads that pass through it outlive a tab that crashes.
+ */
+const SERVICE_WORKER = '/service-worker.js'
+const ISOLATED = 'require-corp'
+
 /** Sockets at once, WebSockets included: the relay's libp2p takes 8192, and pages come and go. */
 const MAX_SOCKETS = 10_000
 
@@ -98,6 +105,7 @@ function answer(request: IncomingMessage, response: ServerResponse, init: RelayH
   for (const [name, value] of Object.entries(HEADERS)) response.setHeader(name, value)
   const path = pathOf(request)
   if (path === undefined) return text(response, 400, 'Bad request')
+  if (path !== SERVICE_WORKER) response.setHeader('Cross-Origin-Embedder-Policy', ISOLATED)
   if (request.method !== 'GET' && request.method !== 'HEAD') {
     response.setHeader('Allow', 'GET, HEAD')
     return text(response, 405, 'Only GET and HEAD')

@@ -86,6 +86,12 @@ const BY_CODE: Readonly<Record<string, Explain>> = {
     'That is usual in private windows. You can open links here, but not store files.',
     'Open Shoal in a normal window to store files.',
   ),
+  'leader.lost': say(
+    'The tab that was doing this is gone',
+    'Another one went on in its place. This may be done, or not.',
+    'Look at the list, and do it again if it is not there.',
+  ),
+  'leader.deposed': say('Another tab of Shoal went on in the place of this one', 'Nothing that was stored is lost.', 'Try again in a moment.'),
   'tab.waiting': say('Shoal is open in another tab', 'Only one tab of a browser stores at a time.', 'Use that tab, or close it: this one then takes over.'),
   'reader.only': say('This page only opens links', 'It keeps no list, so it cannot store files.', 'Open Shoal without a link, in a normal window.'),
   'meta.failed': say(

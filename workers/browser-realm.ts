@@ -7,7 +7,6 @@ import { createCoderPool, lanesFor } from './coder-pool.ts'
 import coderWorkerUrl from './coder-worker.ts?worker&url'
 import type { PeerRealm } from './peer-realm.ts'
 import { openBrowserStorage } from './storage/open.ts'
-import { webLocks } from './storage/web-locks.ts'
 import type { ScriptUrl } from './trusted.ts'
 
 export interface RealmInit {
@@ -27,7 +26,6 @@ export function browserRealm({ script, files }: RealmInit): PeerRealm {
   return {
     clock: systemClock,
     random: systemRandom,
-    locks: webLocks(navigator.locks),
     signatures,
     report: (error) => {
       log('warn', 'something in the background failed', {}, error)

@@ -125,9 +125,9 @@ export interface PeerContract {
   link(id: string): Promise<string>
   /** Looks a link up. `invalid` `link.damaged`; `absent` `link.gone`, `link.absent`; `transient` `link.unreachable`. */
   openLink(seed: string): Promise<LinkView>
-  /** Prepares the streaming of an own file, or of a link's file. */
-  downloadFile(id: string): Promise<Download>
-  downloadLink(seed: string): Promise<Download>
+  /** Prepares the streaming of an own file, or of a link's file; under `token`, when another leader gave it that one. */
+  downloadFile(id: string, token?: string): Promise<Download>
+  downloadLink(seed: string, token?: string): Promise<Download>
   /** Reports a download until it ends. */
   watchDownload(token: string, listener: (state: DownloadState) => void): Promise<void>
   cancelDownload(token: string): Promise<void>
@@ -145,6 +145,8 @@ export interface PeerContract {
    * `invalid` `hosting.space` for a space that is none of the choices.
    */
   setHosting(on: boolean, space: number): Promise<void>
+  /** Answers another tab of this browser on `port`, as a peer worker (docs/protocols/leader.md P1). */
+  attach(port: MessagePort): Promise<void>
   /** Ends all work and closes storage, before an update or on leaving. */
   stop(): Promise<void>
 }
@@ -155,6 +157,8 @@ export interface PeerInit {
   readonly relays: readonly string[]
   /** A reader keeps nothing: for a link opened beside a running Shoal, or where storage is refused. */
   readonly mode: 'full' | 'reader'
+  /** In full mode, the name under which it says that it lives (docs/protocols/leader.md L2). */
+  readonly leader?: string
 }
 
 /** The first message to a peer worker. */

@@ -4,7 +4,8 @@ import type { PeerContract, Snapshot } from './contract.ts'
 /** A peer worker that says nothing for so long, in ms, after an error that nobody caught is dead: most such errors leave it running. */
 const PATIENCE = 10_000
 
-const NOTHING: Snapshot = {
+/** What is shown of a peer that said nothing yet. */
+export const NOTHING: Snapshot = {
   phase: 'starting',
   peers: 0,
   hosts: 0,
@@ -19,9 +20,9 @@ type Call = (...given: unknown[]) => Promise<unknown>
 
 /**
  * `remote`, the peer behind `worker`, but when its script does not load or it dies, every call, open or new, rejects `transient` `peer.crashed`, and
- * whoever watches gets the last snapshot with that `problem`.
+ * whoever watches gets the last snapshot with that `problem`. `died` is called then.
  */
-export function guardPeer(worker: EventTarget, remote: PeerContract): PeerContract {
+export function guardPeer(worker: EventTarget, remote: PeerContract, died: () => void = () => undefined): PeerContract {
   const open = new Set<(error: AppError) => void>()
   const listeners = new Set<(snapshot: Snapshot) => void>()
   let last = NOTHING
@@ -31,6 +32,7 @@ export function guardPeer(worker: EventTarget, remote: PeerContract): PeerContra
     for (const reject of open) reject(end)
     for (const listener of listeners) listener({ ...last, problem: toPlainError(end) })
     listeners.clear()
+    died()
   }
   worker.addEventListener('error', (event) => {
     // Without a message it is the script that did not load. Errors of workers of its own arrive here, too.

@@ -1,6 +1,7 @@
 // The peer in the page, for browsers that cannot hand a data channel to a worker: the same service, with storage in a worker of its own.
 import { browserRealm } from './browser-realm.ts'
 import type { PeerContract, PeerInit } from './contract.ts'
+import { beatAs } from './leader/beat.ts'
 import { PeerService } from './peer-service.ts'
 import { mended } from './rtc/mended.ts'
 import storageWorkerUrl from './storage-worker.ts?worker&url'
@@ -21,6 +22,8 @@ export function startPeerInPage(init: PeerInit, script: ScriptUrl): PeerContract
   })
   // Peers hear at once that this tab goes.
   addEventListener('pagehide', () => void service.stop())
-  void service.run()
+  const beating = new AbortController()
+  if (init.leader !== undefined) void beatAs(init.leader, beating.signal)
+  void service.run().then(() => beating.abort())
   return service
 }

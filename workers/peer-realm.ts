@@ -2,7 +2,6 @@ import type { AppError } from '../core/base/errors.ts'
 import type { Blake3 } from '../core/merkle/blake3.ts'
 import type { Clock, Random } from '../core/ports/clock.ts'
 import type { Coder } from '../core/ports/coder.ts'
-import type { Locks } from '../core/ports/locks.ts'
 import type { Signatures } from '../core/swarm/shard-client.ts'
 import type { Peer } from '../peer/peer.ts'
 import type { BrowserStorage } from './storage/open.ts'
@@ -11,7 +10,6 @@ import type { BrowserStorage } from './storage/open.ts'
 export interface PeerRealm {
   readonly clock: Clock
   readonly random: Random
-  readonly locks: Locks
   readonly signatures: Signatures
   /** Told of faults that nobody waits for. */
   readonly report: (error: AppError) => void

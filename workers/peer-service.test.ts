@@ -1,36 +1,18 @@
+import { wrap } from 'comlink'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { AppError } from '../core/base/errors.ts'
 import { loadBlake3 } from '../core/merkle/blake3.ts'
-import type { Locks } from '../core/ports/locks.ts'
 import * as signatures from '../core/seal/ed25519.ts'
 import { MemoryMetaStore, memoryMetaDisk } from '../core/testkit/memory-meta-store.ts'
 import { MemoryShardStore, memoryShardDisk } from '../core/testkit/memory-shard-store.ts'
 import { storageWorld, type StorageWorld } from '../core/testkit/storage-world.ts'
-import type { FileToAdd, PeerInit, Snapshot } from './contract.ts'
+import type { FileToAdd, PeerContract, PeerInit, Snapshot } from './contract.ts'
 import { answerDownload, type ServeRequest, type Tab } from './download/answer.ts'
 import type { PeerRealm } from './peer-realm.ts'
 import { PeerService } from './peer-service.ts'
 
-/** Named locks of one browser. */
-class MemoryLocks implements Locks {
-  private readonly held = new Map<string, Promise<unknown>>()
-
-  async hold<T>(name: string, task: () => Promise<T>, options: { ifAvailable?: boolean } = {}): Promise<T | undefined> {
-    if (options.ifAvailable === true && this.held.has(name)) return undefined
-    while (this.held.has(name)) await this.held.get(name)
-    const running = task()
-    const ended = running.then(
-      () => this.held.delete(name),
-      () => this.held.delete(name),
-    )
-    this.held.set(name, ended)
-    return running
-  }
-}
-
 /** One browser: what outlives its tabs. */
 class TestBrowser {
-  readonly locks = new MemoryLocks()
   readonly lists = memoryMetaDisk()
   readonly settings = memoryMetaDisk()
   readonly disk = memoryShardDisk()
@@ -59,7 +41,6 @@ class TestBrowser {
     return {
       clock: shards.clock,
       random: shards.random,
-      locks: this.locks,
       signatures,
       report: () => undefined,
       openStorage: async () => {
@@ -160,19 +141,39 @@ describe('the peer service', () => {
     await Promise.all([tab.stop(), stranger.stop()])
   })
 
-  it('lets a second tab wait until the first is closed, and then go on with the same list and identity', async () => {
+  it('goes on in the tab that leads next with the same list and identity', async () => {
     const first = browser.tab()
     await first.add([letter])
     await stored(first, 'letter.txt')
+    await first.stop()
     const second = browser.tab()
     const seen = watched(second)
-    await world.until(() => seen.now.phase === 'waiting-for-tab')
-    await expect(second.add([letter])).rejects.toMatchObject({ kind: 'transient', code: 'tab.waiting' })
-    await first.stop()
     await world.until(() => seen.now.phase === 'running')
     expect(seen.now.files.map(({ name }) => name)).toEqual(['letter.txt'])
     expect(browser.seeds[0]).toBe(browser.seeds[1])
     await second.stop()
+  })
+
+  it('opens a download under the token that another leader gave it', async () => {
+    const first = browser.tab()
+    await first.add([letter])
+    const id = await stored(first, 'letter.txt')
+    const { token, url } = await first.downloadFile(id)
+    await first.stop()
+    const second = browser.tab()
+    expect(await second.downloadFile(id, token)).toEqual({ token, url })
+    expect(await download(second, url)).toBe(await letter.file.text())
+    await second.stop()
+  })
+
+  it('answers another tab on a port', async () => {
+    const tab = browser.tab()
+    const { port1, port2 } = new MessageChannel()
+    await tab.attach(port2)
+    await wrap<PeerContract>(port1).add([{ file: letter.file, path: 'letter.txt' }])
+    await stored(tab, 'letter.txt')
+    port1.close()
+    await tab.stop()
   })
 
   it('gives a reader beside it an identity of its own', async () => {

@@ -1,3 +1,4 @@
+import { expose } from 'comlink'
 import { own } from '../core/base/bytes.ts'
 import { AppError, asAppError, toPlainError, type PlainError } from '../core/base/errors.ts'
 import type { FileReader } from '../core/flows/index.ts'
@@ -7,9 +8,6 @@ import type { FileSource } from './download/stream.ts'
 import type { PeerRealm } from './peer-realm.ts'
 import { startReader, startStorage, type FileSession, type Session } from './peer-session.ts'
 import { Snapshots } from './snapshots.ts'
-
-/** Held by the one tab of this browser that stores. */
-const LOCK = 'shoal-peer'
 
 /** A backup larger than this is none: it holds the list of millions of files. */
 const MAX_BACKUP = 1024 ** 3
@@ -46,11 +44,10 @@ export class PeerService implements PeerContract {
     this.ready.promise.catch(() => undefined)
   }
 
-  /** Runs until `stop`, in full mode once no other tab of this browser runs. Never rejects: what goes wrong is shown. */
+  /** Runs until `stop`; in full mode only in the tab that leads. Never rejects: what goes wrong is shown. */
   async run(): Promise<void> {
     try {
-      if (this.init.mode === 'reader') await this.serveWith(startReader)
-      else await this.runAlone()
+      await this.serveWith(this.init.mode === 'reader' ? startReader : startStorage)
     } catch (error) {
       if (this.leaving.signal.aborted) return
       const failure = asAppError(error)
@@ -90,13 +87,13 @@ export class PeerService implements PeerContract {
     return (await this.running()).openLink(seed)
   }
 
-  async downloadFile(id: string): Promise<Download> {
-    return this.downloads.add(sourceOf((await this.files()).storage.fileReader(id)))
+  async downloadFile(id: string, token?: string): Promise<Download> {
+    return this.downloads.add(sourceOf((await this.files()).storage.fileReader(id)), token)
   }
 
-  async downloadLink(seed: string): Promise<Download> {
+  async downloadLink(seed: string, token?: string): Promise<Download> {
     const session = await this.running()
-    return this.downloads.add(sourceOf(await session.linkReader(seed)))
+    return this.downloads.add(sourceOf(await session.linkReader(seed)), token)
   }
 
   async watchDownload(token: string, listener: (state: DownloadState) => void): Promise<void> {
@@ -133,6 +130,10 @@ export class PeerService implements PeerContract {
     await (await this.files()).hosting.set(on, space)
   }
 
+  async attach(port: MessagePort): Promise<void> {
+    expose(this, port)
+  }
+
   async stop(): Promise<void> {
     this.leaving.abort()
     this.ready.reject(new AppError('aborted', 'aborted', 'Shoal is being closed'))
@@ -148,18 +149,6 @@ export class PeerService implements PeerContract {
     this.session?.poke()
   }
 
-  private async runAlone(): Promise<void> {
-    const { locks } = this.realm
-    const task = async (): Promise<true> => {
-      this.setPhase('starting')
-      await this.serveWith(startStorage)
-      return true
-    }
-    if ((await locks.hold(LOCK, task, { ifAvailable: true })) === true) return
-    this.setPhase('waiting-for-tab')
-    await locks.hold(LOCK, task, { signal: this.leaving.signal })
-  }
-
   private async serveWith(start: typeof startReader): Promise<void> {
     const session = await start(this.realm, this.init, () => {
       this.snapshots.changed()
@@ -170,13 +159,9 @@ export class PeerService implements PeerContract {
     }
     this.session = session
     this.ready.resolve(session)
-    this.setPhase('running')
-    await this.stopped.promise
-  }
-
-  private setPhase(phase: Snapshot['phase']): void {
-    this.phase = phase
+    this.phase = 'running'
     this.snapshots.changed()
+    await this.stopped.promise
   }
 
   private snapshot(): Snapshot {
@@ -184,9 +169,8 @@ export class PeerService implements PeerContract {
     return { ...NOTHING, ...session?.snapshot(), phase, ...(problem === undefined ? {} : { problem }) }
   }
 
-  /** The session once it runs. Throws `transient` `tab.waiting` while another tab is the one that stores, and why a start failed. */
+  /** The session once it runs. Throws why a start failed. */
   private running(): Promise<Session> {
-    if (this.phase === 'waiting-for-tab') throw new AppError('transient', 'tab.waiting', 'Shoal is open in another tab')
     return this.ready.promise
   }
 

@@ -3,6 +3,7 @@ import { expose } from 'comlink'
 import { browserRealm } from './browser-realm.ts'
 import type { PeerStart } from './contract.ts'
 import { installTransferHandlers } from './errors.ts'
+import { beatAs } from './leader/beat.ts'
 import { PeerService } from './peer-service.ts'
 import { installRtc } from './rtc/worker-end.ts'
 import { openOpfsShardFiles } from './storage/opfs-shard-files.ts'
@@ -17,6 +18,7 @@ self.addEventListener(
   ({ data: { init, rtc } }: MessageEvent<PeerStart>) => {
     installTransferHandlers()
     installRtc(self, rtc)
+    if (init.leader !== undefined) void beatAs(init.leader)
     const service = new PeerService(browserRealm({ script, files: (folder) => openOpfsShardFiles(navigator.storage, folder) }), init)
     self.addEventListener('online', () => {
       service.poke()

@@ -2,6 +2,8 @@
 import { cleanupOutdatedCaches, createHandlerBoundToURL, precacheAndRoute } from 'workbox-precaching'
 import { NavigationRoute, registerRoute } from 'workbox-routing'
 import { answerDownload } from './download/answer.ts'
+import { handToLeader } from './leader/broker.ts'
+import type { FollowRequest } from './leader/news.ts'
 
 declare const self: ServiceWorkerGlobalScope & {
   /** The built files and their revisions, put in by the build. */
@@ -18,11 +20,7 @@ registerRoute(new NavigationRoute(createHandlerBoundToURL('/index.html'), { deny
 for (const method of ['GET', 'HEAD'] as const) {
   registerRoute(
     ({ url, sameOrigin }) => sameOrigin && url.pathname.startsWith('/s/'),
-    async ({ request }) => {
-      // Tabs that no service worker controls yet own downloads as well.
-      const tabs = await self.clients.matchAll({ type: 'window', includeUncontrolled: true })
-      return answerDownload(request, tabs)
-    },
+    async ({ request }) => answerDownload(request, await tabs()),
     method,
   )
 }
@@ -31,6 +29,18 @@ for (const method of ['GET', 'HEAD'] as const) {
 self.addEventListener('activate', (event) => {
   event.waitUntil(self.clients.claim())
 })
-self.addEventListener('message', ({ data }: ExtendableMessageEvent) => {
+self.addEventListener('message', (event) => {
+  const [port] = event.ports
+  const data = event.data as FollowRequest | 'skip-waiting'
   if (data === 'skip-waiting') void self.skipWaiting()
+  else if (port !== undefined) event.waitUntil(follow(port))
 })
+
+async function follow(port: MessagePort): Promise<void> {
+  await handToLeader(port, await tabs())
+}
+
+/** Tabs that no service worker controls yet own downloads, and lead, as well. */
+function tabs(): Promise<readonly WindowClient[]> {
+  return self.clients.matchAll({ type: 'window', includeUncontrolled: true })
+}

@@ -1,5 +1,5 @@
 import { fileHeaders, parseRange, type FileHead } from './http.ts'
-import { readFile, readHead, type StreamPort } from './stream.ts'
+import { closeReader, readFile, readHead, type FindAgain, type StreamPort } from './stream.ts'
 
 /** `/s/<token>/<name>`: the name is only for those who read URLs. */
 const PATH = /^\/s\/([0-9a-f]{32})\/[^/]*$/
@@ -18,6 +18,9 @@ export interface Tab {
 /** Time for a tab to answer, in ms. Its worker may be busy starting; the file itself is known by then. */
 const HEAD_MS = 15_000
 
+/** Times that tabs are asked again for a download whose server is gone: a tab that takes over a frozen one needs a minute at most (leader/election.ts). */
+const MAX_ASKED_AGAIN = 8
+
 /** Tabs asked at once: nobody keeps more open on one page. */
 const MAX_TABS = 32
 
@@ -32,7 +35,20 @@ export async function answerDownload(request: Request, tabs: readonly Tab[], hea
   const found = await ask(tabs.slice(0, MAX_TABS), token, headMs)
   if (found === 'none') return plain(404, 'No open tab of Shoal has this download any more')
   if (found === undefined) return plain(504, 'The tab that has this download does not answer')
-  return answer(request, token, found)
+  return answer(request, token, found, () => findAgain(tabs, token, found.head, headMs))
+}
+
+/** Asks until the tab that has the download has found another server for it. */
+async function findAgain(tabs: readonly Tab[], token: string, head: FileHead, headMs: number): Promise<StreamPort | undefined> {
+  for (let asked = 0; asked < MAX_ASKED_AGAIN; asked++) {
+    const found = await ask(tabs.slice(0, MAX_TABS), token, headMs)
+    if (found === 'none') return undefined
+    if (found === undefined) continue
+    if (found.head.size === head.size) return found.port
+    closeReader(found.port)
+    return undefined
+  }
+  return undefined
 }
 
 interface Found {
@@ -43,12 +59,14 @@ interface Found {
 /** The first tab that owns the token. The others have nothing to do with it and close their ends. */
 function ask(tabs: readonly Tab[], token: string, headMs: number): Promise<Found | 'none' | undefined> {
   return new Promise((resolve) => {
+    let taken = false
     const answers = tabs.map(async (tab) => {
       const { port1, port2 } = new MessageChannel()
       tab.postMessage({ kind: 'shoal-serve', token } satisfies ServeRequest, [port2])
       const head = await readHead(port1, headMs)
-      if (typeof head === 'object') resolve({ port: port1, head })
-      else port1.close()
+      if (typeof head !== 'object' || taken) closeReader(port1)
+      else resolve({ port: port1, head })
+      taken ||= typeof head === 'object'
       return head
     })
     // Changes nothing when one of them was found: a promise resolves once.
@@ -58,7 +76,7 @@ function ask(tabs: readonly Tab[], token: string, headMs: number): Promise<Found
   })
 }
 
-function answer(request: Request, token: string, { port, head }: Found): Response {
+function answer(request: Request, token: string, { port, head }: Found, again: FindAgain): Response {
   const condition = request.headers.get('If-Range')
   const resumable = condition === null || condition === `"${token}"`
   const range = resumable ? parseRange(request.headers.get('Range'), head.size) : undefined
@@ -74,12 +92,7 @@ function answer(request: Request, token: string, { port, head }: Found): Respons
     closeReader(port)
     return new Response(null, { status, headers })
   }
-  return new Response(readFile(port, { start, end }), { status, headers })
-}
-
-function closeReader(port: StreamPort): void {
-  port.postMessage({ kind: 'cancel' }, [])
-  port.close()
+  return new Response(readFile(port, { start, end }, { findAgain: again }), { status, headers })
 }
 
 function plain(status: number, text: string, headers: Record<string, string> = {}): Response {

@@ -47,10 +47,15 @@ export class Downloads {
     this.random = options.random
   }
 
-  /** Makes `source` reachable at the URL that comes back. It fails (`transient` `download.unasked`) when nobody asks for it in time. */
-  add(source: FileSource): Download {
-    const token = toHex(this.random.bytes(16))
+  /**
+   * Makes `source` reachable at the URL that comes back; under `known`, when it was that download before (of another leader).
+   * It fails (`transient` `download.unasked`) when nobody asks for it in time.
+   */
+  add(source: FileSource, known?: string): Download {
+    const token = known ?? toHex(this.random.bytes(16))
     const { size, name } = source.head
+    const download = { token, url: `/s/${token}/${pathOf(name)}` }
+    if (this.entries.has(token)) return download
     const entry: Entry = {
       source,
       streams: new Set(),
@@ -62,7 +67,7 @@ export class Downloads {
     this.entries.set(token, entry)
     this.forgetOldest()
     void this.expectReader(entry)
-    return { token, url: `/s/${token}/${pathOf(name)}` }
+    return download
   }
 
   owns(token: string): boolean {
@@ -121,7 +126,8 @@ export class Downloads {
       throw error
     } finally {
       if (outcome === 'ended' && position.at === entry.source.head.size) this.end(entry, { kind: 'done', size: position.at })
-      if (outcome === 'left') this.fail(entry, new AppError('aborted', 'aborted', 'the browser stopped the download'))
+      // A reader that heard nothing for long opens another answer before it leaves this one.
+      if (outcome === 'left' && entry.streams.size <= 1) this.fail(entry, new AppError('aborted', 'aborted', 'the browser stopped the download'))
     }
   }
 

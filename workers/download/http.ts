@@ -57,5 +57,7 @@ export function fileHeaders(head: FileHead, token: string, length: number): Head
     'X-Content-Type-Options': 'nosniff',
     'Content-Security-Policy': 'sandbox',
     'Cross-Origin-Resource-Policy': 'same-origin',
+    // A frame of a page that is cross-origin isolated (relay/http.ts) may show nothing without it.
+    'Cross-Origin-Embedder-Policy': 'require-corp',
   })
 }

@@ -15,13 +15,13 @@ describe('a stream whose server is slow or dead', () => {
     }
     const served = serveFile(port2, slow, new AbortController().signal, 10)
     await readHead(port1, 1000)
-    expect(await new Response(readFile(port1, range, 100)).arrayBuffer()).toHaveProperty('byteLength', 8)
+    expect(await new Response(readFile(port1, range, { silenceMs: 100 })).arrayBuffer()).toHaveProperty('byteLength', 8)
     await served
   })
 
   it('breaks once there are none', async () => {
     const { port1, port2 } = new MessageChannel()
-    await expect(new Response(readFile(port1, range, 30)).arrayBuffer()).rejects.toMatchObject({ kind: 'transient', code: 'download.lost' })
+    await expect(new Response(readFile(port1, range, { silenceMs: 30 })).arrayBuffer()).rejects.toMatchObject({ kind: 'transient', code: 'download.lost' })
     port2.close()
   })
 

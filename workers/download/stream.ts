@@ -12,7 +12,7 @@ export interface FileSource {
 /**
  * The messages between the service worker, which reads, and the peer worker, which serves, over one port for one answer.
  * server: `head` at once, or `none` when the file is another tab's; reader: `open` a range, then `pull`s, one part each, at last `cancel`.
- * The server says `alive` while a part takes long: ports give no sign when their other end dies.
+ * The server says `alive` while a part takes long: not every browser says when the other end of a port died, and none when it was frozen.
  */
 export type FromServer =
   | { readonly kind: 'head'; readonly head: FileHead }
@@ -26,14 +26,16 @@ export type FromReader =
   | { readonly kind: 'pull' }
   | { readonly kind: 'cancel' }
 
-/** A sign of life this often, in ms; and how long a reader waits for one. Far apart: a busy machine is not a dead one. */
-const ALIVE_MS = 5000
-const SILENCE_MS = 60_000
+/** A sign of life this often, in ms; and how long a reader waits for one before it asks anew. Far apart: a busy machine is not a dead one. */
+const ALIVE_MS = 1000
+const SILENCE_MS = 15_000
 
 /** What both ends need of a `MessagePort`. */
 export interface StreamPort {
   postMessage(message: unknown, transfer: Transferable[]): void
   onmessage: ((event: MessageEvent) => void) | null
+  /** Fires, where browsers have it, when the other end was closed or died. */
+  addEventListener(type: 'close', listener: () => void): void
   close(): void
 }
 
@@ -74,6 +76,7 @@ export async function serveFile(port: StreamPort, source: FileSource, signal: Ab
     else if (data.kind === 'pull') void next()
     else close(undefined)
   }
+  port.addEventListener('close', () => close(undefined))
   signal.addEventListener('abort', () => {
     fail(new AppError('aborted', 'aborted', 'the download was cancelled'))
   })
@@ -110,53 +113,60 @@ export function readHead(port: StreamPort, timeoutMs: number): Promise<FileHead 
   })
 }
 
-/**
- * The bytes of `range` as a stream that asks for a part only when its reader has room. It errors, and never just ends, when the server fails,
- * dies, or sends another number of bytes than `range` has.
- */
-export function readFile(port: StreamPort, range: ByteRange, silenceMs = SILENCE_MS): ReadableStream<Bytes> {
-  return new ReadableStream(new PortReader(port, range, silenceMs))
+/** Finds a new port for a file whose server is gone, its head already read; `undefined` when there is none. */
+export type FindAgain = () => Promise<StreamPort | undefined>
+
+export interface ReadOptions {
+  /** How long the server may say nothing, in ms. */
+  readonly silenceMs?: number
+  readonly findAgain?: FindAgain
 }
 
+/**
+ * The bytes of `range` as a stream that asks for a part only when its reader has room. When the server dies or falls silent, the stream goes on at
+ * the port that `findAgain` finds. It errors, and never just ends, when there is none (`transient` `download.lost`), when the server fails, or sends
+ * another number of bytes than `range` has.
+ */
+export function readFile(port: StreamPort, range: ByteRange, options: ReadOptions = {}): ReadableStream<Bytes> {
+  const { silenceMs = SILENCE_MS, findAgain = async () => undefined } = options
+  return new ReadableStream(new PortReader(port, range, silenceMs, findAgain))
+}
+
+type Answer = Exclude<FromServer, { kind: 'alive' }> | { readonly kind: 'lost' }
+
 class PortReader implements UnderlyingDefaultSource<Bytes> {
-  private readonly port: StreamPort
   private readonly range: ByteRange
   private readonly silenceMs: number
+  private readonly findAgain: FindAgain
+  private port: StreamPort
   private left: number
+  private over = false
   private timer: ReturnType<typeof setTimeout> | undefined
+  /** Takes the answer to the open pull. */
+  private waiting: ((answer: Answer) => void) | undefined
+  /** An end that came while nothing was asked. */
+  private early: Answer | undefined
 
-  constructor(port: StreamPort, range: ByteRange, silenceMs: number) {
+  constructor(port: StreamPort, range: ByteRange, silenceMs: number, findAgain: FindAgain) {
     this.port = port
     this.range = range
     this.silenceMs = silenceMs
+    this.findAgain = findAgain
     this.left = range.end - range.start
   }
 
   start(): void {
-    this.ask({ kind: 'open', range: this.range })
+    this.use(this.port)
   }
 
-  pull(controller: ReadableStreamDefaultController<Bytes>): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const fail = (error: AppError): void => {
-        this.cancel()
-        reject(error)
-      }
-      const listen = (): void => {
-        clearTimeout(this.timer)
-        this.timer = setTimeout(() => {
-          fail(new AppError('transient', 'download.lost', 'the tab that sends this file is gone'))
-        }, this.silenceMs)
-      }
-      this.port.onmessage = ({ data }: MessageEvent<FromServer>) => {
-        if (data.kind === 'alive') listen()
-        else if (data.kind === 'error') fail(fromPlainError(data.error))
-        else if (this.take(data, controller)) resolve()
-        else fail(new AppError('corrupt', 'download.length', 'another number of bytes than was promised'))
-      }
-      listen()
-      this.ask({ kind: 'pull' })
-    })
+  async pull(controller: ReadableStreamDefaultController<Bytes>): Promise<void> {
+    while (!this.over) {
+      const answer = await this.next()
+      if (answer.kind === 'lost') await this.reopen()
+      else if (answer.kind === 'error') this.fail(fromPlainError(answer.error))
+      else if (this.take(answer, controller)) return
+      else this.fail(new AppError('corrupt', 'download.length', 'another number of bytes than was promised'))
+    }
   }
 
   cancel(): void {
@@ -164,9 +174,64 @@ class PortReader implements UnderlyingDefaultSource<Bytes> {
     this.finish()
   }
 
-  /** Hands a part or the end on; `false` when neither fits what is left. */
-  private take(message: FromServer, controller: ReadableStreamDefaultController<Bytes>): boolean {
+  /** Opens what is left at `port`. */
+  private use(port: StreamPort): void {
+    this.port = port
+    this.early = undefined
+    port.onmessage = ({ data }: MessageEvent<FromServer>) => {
+      if (data.kind === 'alive') this.listen()
+      else this.hear(data)
+    }
+    port.addEventListener('close', () => {
+      if (this.port === port) this.hear({ kind: 'lost' })
+    })
+    this.ask({ kind: 'open', range: { start: this.range.end - this.left, end: this.range.end } })
+  }
+
+  private next(): Promise<Answer> {
+    if (this.early !== undefined) return Promise.resolve(this.early)
+    return new Promise((resolve) => {
+      this.waiting = resolve
+      this.listen()
+      this.ask({ kind: 'pull' })
+    })
+  }
+
+  private hear(answer: Answer): void {
     clearTimeout(this.timer)
+    const { waiting } = this
+    this.waiting = undefined
+    if (waiting === undefined) this.early ??= answer
+    else waiting(answer)
+  }
+
+  private listen(): void {
+    clearTimeout(this.timer)
+    if (this.waiting !== undefined) this.timer = setTimeout(() => this.hear({ kind: 'lost' }), this.silenceMs)
+  }
+
+  private async reopen(): Promise<void> {
+    const before = this.port
+    const port = await this.findAgain()
+    const done = this.isOver()
+    if (port !== undefined && !done) this.use(port)
+    // Only now: a server that is still there sees that its reader goes on.
+    closeReader(before)
+    if (port === undefined && !done) this.fail(new AppError('transient', 'download.lost', 'the tab that sends this file is gone'))
+    if (port !== undefined && done) closeReader(port)
+  }
+
+  private isOver(): boolean {
+    return this.over
+  }
+
+  private fail(error: AppError): never {
+    this.cancel()
+    throw error
+  }
+
+  /** Hands a part or the end on; `false` when neither fits what is left. */
+  private take(message: Answer, controller: ReadableStreamDefaultController<Bytes>): boolean {
     if (message.kind === 'part' && message.bytes.length <= this.left) {
       this.left -= message.bytes.length
       controller.enqueue(message.bytes as Bytes)
@@ -183,8 +248,16 @@ class PortReader implements UnderlyingDefaultSource<Bytes> {
   }
 
   private finish(): void {
+    this.over = true
     clearTimeout(this.timer)
     this.port.onmessage = null
     this.port.close()
   }
+}
+
+/** Tells the server that nothing more is wanted of it. */
+export function closeReader(port: StreamPort): void {
+  port.postMessage({ kind: 'cancel' } satisfies FromReader, [])
+  port.onmessage = null
+  port.close()
 }

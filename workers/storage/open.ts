@@ -3,6 +3,7 @@ import type { ShardStore } from '../../core/ports/shard-store.ts'
 import { openShardStore } from '../../core/vault/shard-store.ts'
 import type { ShardFiles } from '../../core/vault/shard-files.ts'
 import { openDatabase } from './database.ts'
+import { fencedFiles, raiseFence } from './fence.ts'
 import { idbFileHandles, type FileHandles } from './file-handles.ts'
 import { idbMetaStore } from './idb-meta-store.ts'
 
@@ -25,22 +26,23 @@ const FOLDER = 'shards'
 const VAULT = 'vault'
 
 /**
- * Opens the storage of this origin; only for the holder of its lock, in a dedicated worker. Throws `transient` `storage.refused` where the browser
- * gives none (private windows), and the errors of the stores. `files` opens the shard files of a folder.
+ * Opens the storage of this origin; only for its leader: whoever had it open before writes no more (docs/protocols/leader.md F1). Throws `transient`
+ * `storage.refused` where the browser gives none (private windows), and the errors of the stores. `files` opens the shard files of a folder.
  */
 export async function openBrowserStorage(files: (folder: string) => Promise<ShardFiles>): Promise<BrowserStorage> {
   const shardFiles = await files(FOLDER)
   const database = await openDatabase(DATABASE)
-  const shards = await openShardStore(shardFiles, idbMetaStore(database, 'shards'))
+  const fence = await raiseFence(database)
+  const shards = await openShardStore(fencedFiles(shardFiles, fence), idbMetaStore(database, 'shards', fence))
   let vault: ShardStore | undefined
   return {
-    list: idbMetaStore(database, 'list'),
-    device: idbMetaStore(database, 'device'),
+    list: idbMetaStore(database, 'list', fence),
+    device: idbMetaStore(database, 'device', fence),
     shards,
     handles: idbFileHandles(database),
     async openVault() {
-      const meta = idbMetaStore(database, 'vault')
-      vault = await openShardStore(await files(VAULT), meta)
+      const meta = idbMetaStore(database, 'vault', fence)
+      vault = await openShardStore(fencedFiles(await files(VAULT), fence), meta)
       return { shards: vault, meta }
     },
     persisted: () => navigator.storage.persisted(),

@@ -9,7 +9,6 @@ import { installTransferHandlers } from '../errors.ts'
 import type { StorageBench } from '../testkit/storage-bench-worker.ts'
 import { openDatabase } from './database.ts'
 import { idbFileHandles } from './file-handles.ts'
-import { webLocks } from './web-locks.ts'
 
 beforeAll(installTransferHandlers)
 
@@ -22,11 +21,11 @@ interface Bench {
 /** Bytes that the browser grants to a database of the contract suite: more than any of its tests writes but the one that fills it. */
 const META_QUOTA = 8 * 2 ** 20
 
-/** With `quota`, the database lies in a bucket of its own that holds no more bytes than that. */
-async function startWorker(name: string, quota?: number): Promise<Bench> {
+/** With `quota`, the database lies in a bucket of its own that holds no more bytes than that. `fenced` as a leader opens it. */
+async function startWorker(name: string, quota?: number, fenced = false): Promise<Bench> {
   const worker = new Worker(new URL('../testkit/storage-bench-worker.ts', import.meta.url), { type: 'module' })
   const remote = wrap<StorageBench>(worker)
-  await remote.open(name, quota)
+  await remote.open(name, quota, fenced)
   return { name, worker, remote }
 }
 
@@ -173,35 +172,42 @@ describe('file handles', () => {
   })
 })
 
-describe('web locks', () => {
-  const locks = webLocks(navigator.locks)
-
-  it('are held by one task at a time, and say at once when they are taken', async () => {
-    const name = uniqueName()
-    const order: string[] = []
-    const gate = Promise.withResolvers<undefined>()
-    const first = locks.hold(name, async () => {
-      await gate.promise
-      order.push('first')
-    })
-    const second = locks.hold(name, () => Promise.resolve(order.push('second')))
-    expect(await locks.hold(name, () => Promise.resolve('got it'), { ifAvailable: true })).toBeUndefined()
-    gate.resolve(undefined)
-    await Promise.all([first, second])
-    expect(order).toEqual(['first', 'second'])
-    expect(await locks.hold(name, () => Promise.resolve('got it'), { ifAvailable: true })).toBe('got it')
+describe('storage that a later leader has opened', () => {
+  const deposed = { kind: 'transient', code: 'leader.deposed' }
+  const value = new Uint8Array([1])
+  let benches: Bench[]
+  let name: string
+  afterEach(async () => {
+    for (const { worker } of benches) worker.terminate()
+    await clean(benches[0]!)
   })
 
-  it('stop waiting when cancelled, and pass on what the task throws', async () => {
-    const name = uniqueName()
-    const gate = Promise.withResolvers<undefined>()
-    const first = locks.hold(name, () => gate.promise)
-    const cancel = new AbortController()
-    const waiting = locks.hold(name, () => Promise.resolve('never'), { signal: cancel.signal })
-    cancel.abort()
-    await expect(waiting).rejects.toMatchObject({ kind: 'aborted' })
-    gate.resolve(undefined)
-    await first
-    await expect(locks.hold(name, () => Promise.reject(new RangeError('mine')))).rejects.toThrow('mine')
+  /** Leaders of one browser, each of which opened the storage after the one before. */
+  async function leaders(count: number): Promise<Bench[]> {
+    benches = []
+    name = uniqueName()
+    for (let i = 0; i < count; i++) benches.push(await startWorker(name, undefined, true))
+    return benches
+  }
+
+  it('[F1] [F2] takes no write of an earlier one, however many came since, and shows nothing of that in the list', async () => {
+    const [first, second, third] = await leaders(3)
+    await expect(first!.remote.metaBatch([{ put: 'a', value }])).rejects.toMatchObject(deposed)
+    await third!.remote.metaBatch([{ put: 'b', value }])
+    await third!.remote.metaBatch([{ put: 'c', value }, { del: 'b' }], { strict: true })
+    await expect(second!.remote.metaBatch([{ put: 'd', value }, { del: 'c' }])).rejects.toMatchObject(deposed)
+    await expect(first!.remote.metaBatch([{ del: 'c' }])).rejects.toMatchObject(deposed)
+    expect((await third!.remote.metaRange('')).map(([key]) => key)).toEqual(['c'])
+    expect(await first!.remote.metaGet('c')).toEqual(value)
+  })
+
+  it('[F4] keeps the shards that the later one put, whatever the earlier one does', async () => {
+    const [first, second] = await leaders(2)
+    const bytes = testBytes(1000, 1)
+    await second!.remote.put(testRoot(1), bytes)
+    await expect(first!.remote.put(testRoot(2), bytes)).rejects.toMatchObject(deposed)
+    await expect(first!.remote.delete(testRoot(1))).rejects.toMatchObject(deposed)
+    expect(await second!.remote.get(testRoot(1))).toEqual(bytes)
+    expect((await second!.remote.list()).map(({ root }) => root)).toEqual([testRoot(1)])
   })
 })

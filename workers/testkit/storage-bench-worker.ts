@@ -5,13 +5,14 @@ import type { ShardEntry, ShardStore } from '../../core/ports/shard-store.ts'
 import { openShardStore } from '../../core/vault/shard-store.ts'
 import { installTransferHandlers } from '../errors.ts'
 import { openDatabase } from '../storage/database.ts'
+import { fencedFiles, raiseFence } from '../storage/fence.ts'
 import { idbMetaStore } from '../storage/idb-meta-store.ts'
 import { opfsShardFiles } from '../storage/opfs-shard-files.ts'
 
 /** What the tests call; async iterables come as arrays. */
 export interface StorageBench {
-  /** With `quota`, IndexedDB is that of a storage bucket with so many bytes (Storage Buckets API). */
-  open(name: string, quota?: number): Promise<void>
+  /** With `quota`, IndexedDB is that of a storage bucket with so many bytes (Storage Buckets API). `fenced`, as a leader opens it. */
+  open(name: string, quota?: number, fenced?: boolean): Promise<void>
   /** Writes to the index until the browser refuses more. */
   fillMeta(): Promise<void>
   put(root: string, bytes: Uint8Array): Promise<void>
@@ -43,7 +44,7 @@ class Bench implements StorageBench {
   private meta: MetaStore | undefined
   private torn: FileSystemSyncAccessHandle | undefined
 
-  async open(name: string, quota?: number): Promise<void> {
+  async open(name: string, quota?: number, fenced = false): Promise<void> {
     if (quota !== undefined) {
       const { storageBuckets } = navigator as unknown as WithBuckets
       const bucket = await storageBuckets.open(name, { quota })
@@ -51,8 +52,10 @@ class Bench implements StorageBench {
     }
     this.folder = await (await navigator.storage.getDirectory()).getDirectoryHandle(name, { create: true })
     const database = await openDatabase(name)
-    this.meta = idbMetaStore(database, 'list')
-    this.shards = await openShardStore(opfsShardFiles(this.folder, navigator.storage), idbMetaStore(database, 'shards'))
+    const fence = fenced ? await raiseFence(database) : undefined
+    this.meta = idbMetaStore(database, 'list', fence)
+    const files = opfsShardFiles(this.folder, navigator.storage)
+    this.shards = await openShardStore(fence === undefined ? files : fencedFiles(files, fence), idbMetaStore(database, 'shards', fence))
   }
 
   put = (root: string, bytes: Uint8Array): Promise<void> => this.shards!.put(root, bytes)
