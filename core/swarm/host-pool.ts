@@ -51,11 +51,13 @@ export class HostPool {
 
   /**
    * The client of a host. Throws what `Network.open` and `openShardClient` throw; `transient` `host.resting` at once, with the last failure as
-   * cause and `retryIn` (ms) as data, while a host that failed is left alone; `transient` `hosts.busy` when all `MAX_HOSTS` streams are in use; `aborted`.
+   * cause and `retryIn` (ms) as data, while a host that failed is left alone; `transient` `host.self` for this peer's own key; `transient` `hosts.busy` when all `MAX_HOSTS` streams are in use; `aborted`.
    */
   async get(hint: PeerHint, options: { signal?: AbortSignal } = {}): Promise<ShardClient> {
     throwIfAborted(options.signal)
     if (this.closed) throw new AppError('aborted', 'pool.closed', 'the pool is closed')
+    // A peer that hosts for others is no second place for what it stores itself.
+    if (hint.key === this.options.network.self) throw new AppError('transient', 'host.self', 'this peer is no host to itself')
     const host = this.know(hint)
     host.used = ++this.turn
     if (host.client !== undefined) return host.client

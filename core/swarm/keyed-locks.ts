@@ -16,4 +16,9 @@ export class KeyedLocks {
       free()
     }
   }
+
+  /** Resolves once nothing is held, nor waited for. */
+  async idle(): Promise<void> {
+    while (this.tails.size > 0) await Promise.all(this.tails.values())
+  }
 }

@@ -228,7 +228,7 @@ export class Vault {
     }
     for (const { id, tenant } of leases) await this.release(tenant, id, [])
     await this.objects.sweep(now - EXPIRY_GRACE)
-    await this.settled()
+    await this.removals
   }
 
   /** Sweeps every hour until `signal` fires. Failures are reported, and tried again. */
@@ -247,9 +247,10 @@ export class Vault {
     }
   }
 
-  /** Resolves once all files that were to be deleted are. */
-  settled(): Promise<void> {
-    return this.removals
+  /** Resolves once all changes under way are whole on disk, and all files that were to be deleted are. */
+  async settled(): Promise<void> {
+    await this.locks.idle()
+    await this.removals
   }
 
   private now(): number {

@@ -191,7 +191,9 @@ describe('the peer as a page sees it', () => {
   it('takes its own leave for a stop, and lets the leader be', async () => {
     let left = 0
     const leader = new TestLeader('1')
-    line = new LeaderLine(clock, async () => void left++)
+    line = new LeaderLine(clock, async () => {
+      left++
+    })
     line.connect(leader)
     await line.peer.stop()
     expect([left, leader.asked]).toEqual([1, []])
