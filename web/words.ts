@@ -244,7 +244,7 @@ const KEEPING: Readonly<Record<Keeping, string>> = {
   unasked: 'This browser may clear your list and what you hold when the disk runs short. It can be asked not to.',
   kept: 'Your list and what you hold stay, also when the disk runs short.',
   refused:
-    'The browser did not agree: it may clear your list and what you hold when the disk runs short. Install Shoal as an app or bookmark it, then ask again.',
+    'The browser did not agree: it may clear your list and what you hold when the disk runs short. Install Shoal as an app or bookmark it, then press Keep this data again.',
 }
 
 /** What it means for the data that the browser was asked, or not. */
