@@ -23,6 +23,7 @@ test.describe('hosting on the page', () => {
 
   test('is switched on and off with the keyboard, with a space of one’s choice, and stays so over a reload', async () => {
     const page = await browser.open(shoal.url)
+    await expect(hosting(page)).toBeEnabled()
     await expect(hosting(page)).not.toBeChecked()
     await hosting(page).press('Space')
     await expect(hosting(page)).toBeChecked()
@@ -33,6 +34,7 @@ test.describe('hosting on the page', () => {
     await page.reload()
     await expect(hosting(page)).toBeChecked()
     await expect(space(page)).toHaveValue(String(2 * GIB))
+    await expect(hosting(page)).toBeEnabled()
     await hosting(page).press('Enter')
     await expect(hosting(page)).not.toBeChecked()
     await expect(page.getByText('Holding nothing')).toHaveCount(0)
@@ -44,7 +46,7 @@ test.describe('hosting on the page', () => {
 
   test('says what it means that the browser promises to keep the data, or does not', async () => {
     const page = await browser.open(shoal.url)
-    await hosting(page).press('Space')
+    await hosting(page).click()
     const keep = page.getByRole('button', { name: 'Keep this data' })
     await expect(page.getByText('This browser may clear your list and what you hold')).toBeVisible()
     await page.evaluate(() => {
