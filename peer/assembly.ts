@@ -1,5 +1,5 @@
 import { circuitRelayTransport, type CircuitRelayService } from '@libp2p/circuit-relay-v2'
-import { identify, type Identify } from '@libp2p/identify'
+import { identify, identifyPush, type Identify, type IdentifyPush } from '@libp2p/identify'
 import type { Address, Ed25519PrivateKey, Libp2p } from '@libp2p/interface'
 import type { KadDHT } from '@libp2p/kad-dht'
 import { noise } from '@libp2p/noise'
@@ -12,7 +12,7 @@ import { carriesStreams } from './identity.ts'
 import { dialler, type Dialler } from './ways.ts'
 
 // Types, not interfaces: libp2p asks for an index signature, which only a type has by itself.
-export type PeerServices = { identify: Identify; ping: Ping; dht: KadDHT; dialler: Dialler }
+export type PeerServices = { identify: Identify; push: IdentifyPush; ping: Ping; dht: KadDHT; dialler: Dialler }
 export type RelayServices = PeerServices & { relay: CircuitRelayService }
 export type PeerNode = Libp2p<PeerServices>
 export type RelayNode = Libp2p<RelayServices>
@@ -70,11 +70,13 @@ async function* noWalk(): AsyncGenerator<never> {
 /** The services that every peer has; `mode` is its role in the DHT. */
 export function peerServices(mode: 'client' | 'server'): {
   identify: ReturnType<typeof identify>
+  push: ReturnType<typeof identifyPush>
   ping: ReturnType<typeof ping>
   dht: ReturnType<typeof shoalDht>
   dialler: ReturnType<typeof dialler>
 } {
-  return { identify: identify(), ping: ping(PINGS), dht: shoalDht(mode), dialler: dialler() }
+  // Without pushes nobody learns of addresses and protocols that a peer gets after it has connected: a tab's reservation, or that it now serves the DHT.
+  return { identify: identify(), push: identifyPush(), ping: ping(PINGS), dht: shoalDht(mode), dialler: dialler() }
 }
 
 /** Best address first: public or LAN, this machine, through a relay, and last those that only signal. */

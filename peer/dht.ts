@@ -28,6 +28,7 @@ const REPROVIDE = { validity: PROVIDER_VALIDITY_MS, threshold: 35 * MINUTE, inte
 /** The part of the routing table that kad-dht does not put in its interface. Pinned version, tested. */
 export interface RoutingTable {
   readonly size: number
+  find(peer: PeerId): Promise<PeerId | undefined>
   remove(peer: PeerId): Promise<void>
   addEventListener(type: 'peer:add', listener: () => void): void
   removeEventListener(type: 'peer:add', listener: () => void): void

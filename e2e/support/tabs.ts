@@ -58,7 +58,7 @@ export async function openHostTab(context: BrowserContext, url: string): Promise
 export async function host(page: Page): Promise<void> {
   const hosting = page.getByRole('switch', { name: 'Host for others' })
   await expect(hosting).toBeEnabled({ timeout: LOAD_TIME })
-  await hosting.check()
+  await hosting.click()
   await expect(hosting).toBeChecked({ timeout: LOAD_TIME })
 }
 

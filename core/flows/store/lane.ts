@@ -24,12 +24,12 @@ const RETRY_MS = 500
 const LONGEST_RETRY = 2000
 /** A host that fails for so long, in ms, loses the rows that it has not got to others: at the start of a run it takes a while to reach all. */
 const UNSENT_MS = 8000
-/** And for so long the rows that it acknowledged: they would be sent twice, when all it needs is to come back. */
-const ACKNOWLEDGED_MS = 60_000
+/** And for so long the rows that it acknowledged: they would be sent twice, when all it needs is to come back, as a tab that is loaded again does within seconds. */
+const ACKNOWLEDGED_MS = 20_000
 /** A disk that failed is left alone this long, in ms. */
 const DISK_REST_MS = 5000
 /** Waits while nobody else can take the rows of a host that fails, in ms. */
-const LONGEST_WAIT = 30_000
+const LONGEST_WAIT = 10_000
 
 export interface LaneDeps {
   readonly hosts: Hosts
