@@ -8,7 +8,7 @@ import { MemoryMetaStore, memoryMetaDisk } from '../core/testkit/memory-meta-sto
 import { MemoryShardStore, memoryShardDisk } from '../core/testkit/memory-shard-store.ts'
 import { keyPair, shardWorld, type ShardWorld } from '../core/testkit/shard-world.ts'
 import type { Peer } from '../peer/peer.ts'
-import { HostingKeeper, spaceChoices } from './hosting.ts'
+import { openHosting, spaceChoices, type HostingPart } from './hosting.ts'
 import type { PeerRealm } from './peer-realm.ts'
 import type { BrowserStorage } from './storage/open.ts'
 
@@ -38,12 +38,14 @@ describe('a tab as a host', () => {
     const index = memoryMetaDisk()
     const device = memoryMetaDisk()
     const reports: AppError[] = []
+    const served: boolean[] = []
     const realm = { clock: world.clock, random: world.random, signatures, report: (error: AppError) => void reports.push(error), loadBlake3: async () => world.blake3 }
     return {
       key,
-      device,
+      index,
       reports,
-      async open(): Promise<HostingKeeper> {
+      served,
+      async open(): Promise<HostingPart> {
         const kept = {
           device: new MemoryMetaStore(device),
           openVault: async () => ({ shards: new MemoryShardStore(disk), meta: new MemoryMetaStore(index) }),
@@ -51,8 +53,8 @@ describe('a tab as a host', () => {
         } satisfies Partial<BrowserStorage>
         const network = world.hub.join(key.name)
         const identity = { key: key.name, sign: async (message: Uint8Array) => signatures.sign(key.seed, message) }
-        const peer = { network, records: world.records, identity, addresses: () => [] } satisfies Partial<Peer>
-        return HostingKeeper.open(realm as unknown as PeerRealm, kept as unknown as BrowserStorage, peer as unknown as Peer, () => undefined)
+        const peer = { network, records: world.records, identity, addresses: () => [], serveDht: async (on: boolean) => void served.push(on) } satisfies Partial<Peer>
+        return openHosting(realm as unknown as PeerRealm, kept as unknown as BrowserStorage, peer as unknown as Peer, () => undefined)
       },
     }
   }
@@ -125,5 +127,33 @@ describe('a tab as a host', () => {
     await expect(hosting.set(true, 3 * GIB)).rejects.toMatchObject({ kind: 'invalid', code: 'hosting.space' })
     await expect(hosting.set(true, 32 * GIB)).rejects.toMatchObject({ kind: 'invalid', code: 'hosting.space' })
     expect(hosting.snapshot().on).toBe(false)
+  })
+
+  it('answers for the DHT only after an hour of hosting, and no more once it is switched off', async () => {
+    const hosting = await tab.open()
+    await hosting.set(true, GIB)
+    await world.clock.advance(59 * 60_000)
+    expect(tab.served).toEqual([])
+    await world.clock.advance(2 * 60_000)
+    expect(tab.served).toEqual([true])
+    await hosting.set(false, GIB)
+    await world.clock.advance(1)
+    expect(tab.served).toEqual([true, false])
+  })
+
+  it('of two quick changes the last one stands', async () => {
+    const hosting = await tab.open()
+    await Promise.all([hosting.set(true, 2 * GIB), hosting.set(false, GIB)])
+    expect(hosting.snapshot()).toMatchObject({ on: false, space: GIB })
+    expect(await found()).toEqual([])
+  })
+
+  it('that cannot read its vault says why, deletes nothing, and the session goes on', async () => {
+    tab.index.entries.set('hold/broken', new Uint8Array([9]))
+    const hosting = await tab.open()
+    expect(hosting.snapshot()).toMatchObject({ on: false, problem: { code: 'vault.damaged' } })
+    await expect(hosting.set(true, GIB)).rejects.toMatchObject({ code: 'vault.damaged' })
+    await hosting.stop()
+    expect(tab.index.entries.has('hold/broken')).toBe(true)
   })
 })

@@ -4,6 +4,7 @@ import { openUptime } from '../core/swarm/uptime.ts'
 import { openVault, type Vault } from '../core/swarm/vault.ts'
 import type { ShardStore } from '../core/ports/shard-store.ts'
 import type { Peer } from '../peer/peer.ts'
+import { serveWhenProven } from '../peer/serving.ts'
 import type { Hosting } from './contract.ts'
 import { saveHosting, savedHosting, type HostingChoice } from './device.ts'
 import type { PeerRealm } from './peer-realm.ts'
@@ -15,14 +16,29 @@ const MAX_SPACE = 1024 * GIB
 /** Bytes of what the browser grants that are never offered: the outbox, the list, and what a host keeps free (shard.md 6). */
 const OWN_RESERVE = GIB
 /** How often what is held is looked at, in ms; the browser's own word on its space is asked for every so many looks. */
-const LOOK_MS = 1000
-const LOOKS_PER_ESTIMATE = 30
+const LOOK_MS = 2000
+const LOOKS_PER_ESTIMATE = 15
 
 /** Doubling spaces, in bytes, of which each fits into `granted` bytes. */
 export function spaceChoices(granted: number): number[] {
   const choices: number[] = []
   for (let space = GIB; space <= Math.min(granted, MAX_SPACE); space *= 2) choices.push(space)
   return choices
+}
+
+/** What a session has of hosting. */
+export type HostingPart = Pick<HostingKeeper, 'snapshot' | 'set' | 'stop'>
+
+/** `HostingKeeper.open`, but where the vault cannot be opened a part that says why: a person's own files must not wait for what is held for others. */
+export async function openHosting(realm: PeerRealm, kept: BrowserStorage, peer: Peer, changed: () => void): Promise<HostingPart> {
+  try {
+    return await HostingKeeper.open(realm, kept, peer, changed)
+  } catch (error) {
+    const failure = asAppError(error, 'transient', 'shard.io')
+    realm.report(failure)
+    const nothing: Hosting = { on: false, space: GIB, choices: [], used: 0, shards: 0, guests: 0, persisted: false, problem: toPlainError(failure) }
+    return { snapshot: () => nothing, set: () => Promise.reject(failure), stop: () => Promise.resolve() }
+  }
 }
 
 /** A tab as a host: what the person chose, kept over restarts, and the vault while there is something to host or to serve out. */
@@ -41,6 +57,7 @@ export class HostingKeeper {
   private guests = 0
   private problem: PlainError | undefined
   private watching: Promise<void> | undefined
+  private changing: Promise<unknown> = Promise.resolve()
 
   private constructor(parts: { realm: PeerRealm; kept: BrowserStorage; peer: Peer; changed: () => void; shards: ShardStore; vault: Vault; choice: HostingChoice }) {
     this.realm = parts.realm
@@ -68,8 +85,14 @@ export class HostingKeeper {
     return { ...choice, choices, used: bytes, shards: entries, guests, persisted, ...(problem === undefined ? {} : { problem }) }
   }
 
-  /** See `PeerContract.setHosting`. */
-  async set(on: boolean, space: number): Promise<void> {
+  /** See `PeerContract.setHosting`. Of several calls the last one stands. */
+  set(on: boolean, space: number): Promise<void> {
+    const change = this.changing.then(() => this.change(on, space))
+    this.changing = change.catch(() => undefined)
+    return change
+  }
+
+  private async change(on: boolean, space: number): Promise<void> {
     await this.estimate()
     if (!this.choices.includes(space) && space !== this.choice.space) throw new AppError('invalid', 'hosting.space', 'not one of the spaces to choose from')
     const choice = { on, space }
@@ -111,7 +134,10 @@ export class HostingKeeper {
       this.announcing = undefined
     } else if (this.announcing === undefined) {
       this.announcing = new AbortController()
-      void this.peer.network.announce(this.announcing.signal).catch((error: unknown) => this.realm.report(asAppError(error)))
+      const { signal } = this.announcing
+      const failed = (error: unknown): void => this.realm.report(asAppError(error))
+      void this.peer.network.announce(signal).catch(failed)
+      void serveWhenProven(this.peer, this.realm.clock, signal).catch(failed)
     }
   }
 

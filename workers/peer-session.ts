@@ -4,7 +4,7 @@ import type { Clock } from '../core/ports/clock.ts'
 import type { Peer } from '../peer/peer.ts'
 import type { FileRow, FileToAdd, PeerInit, Snapshot } from './contract.ts'
 import { peerSeed, savedRelays, saveRelays } from './device.ts'
-import { HostingKeeper } from './hosting.ts'
+import { openHosting, type HostingPart } from './hosting.ts'
 import type { PeerRealm } from './peer-realm.ts'
 import type { BrowserStorage } from './storage/open.ts'
 
@@ -25,7 +25,7 @@ export interface Session {
 /** What is done with the files of the list. */
 export interface FileSession {
   readonly storage: Storage
-  readonly hosting: HostingKeeper
+  readonly hosting: HostingPart
   add(files: readonly FileToAdd[]): Promise<void>
 }
 
@@ -63,7 +63,7 @@ export async function startStorage(realm: PeerRealm, init: PeerInit, changed: Ch
   const peer = await realm.connect({ seed: await peerSeed(kept.device, realm.random), relays })
   const { deps, close } = await readerDeps(realm, peer)
   const storage = await createStorage({ ...deps, meta: kept.list, shards: kept.shards, reopenFile: (id) => kept.handles.file(id) })
-  const hosting = await HostingKeeper.open(realm, kept, peer, changed)
+  const hosting = await openHosting(realm, kept, peer, changed)
   const watching = new AbortController()
   const handles = new HandleKeeper(kept)
   peer.network.watch(changed, watching.signal)
