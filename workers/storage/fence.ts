@@ -29,7 +29,6 @@ export async function raiseFence(database: ShoalDatabase): Promise<Fence> {
       void store.put(new Uint8Array(), epochKey(epoch))
       if (epoch > MAX_EPOCHS) void store.delete(IDBKeyRange.bound(PREFIX, epochKey(epoch - MAX_EPOCHS)))
     }
-    transaction.commit()
     await transaction.done
     return { epoch, check: () => check(database, epoch) }
   } catch (error) {

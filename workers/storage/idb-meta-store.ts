@@ -26,7 +26,7 @@ export function idbMetaStore(database: ShoalDatabase, store: BytesStore, fence?:
   }
 }
 
-// Transactions are committed without waiting for an answer [F3].
+// Reads are committed without waiting for an answer, writes never [F3].
 
 async function read(database: ShoalDatabase, name: BytesStore, key: string): Promise<Uint8Array | undefined> {
   const transaction = database.transaction(name)
@@ -55,7 +55,6 @@ async function write(database: ShoalDatabase, name: BytesStore, changes: readonl
       : transaction.store.delete(change.del),
   )
   if (next !== undefined) requests.push(transaction.store.delete(next))
-  transaction.commit()
   // A failed request aborts the transaction, whose error names the cause; the requests only repeat it.
   await Promise.allSettled(requests)
   const fenced = await first?.then(() => false, isTaken)
