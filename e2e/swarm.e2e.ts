@@ -14,7 +14,7 @@ const MIB = 2 ** 20
 /** How long peers may take to be back after their relay is. */
 const BACK_WITHIN = 10_000
 
-/** How long a store may take whose hosts leave in its midst: they get a minute to come back before others get what they had. */
+/** How long a store may take whose hosts leave in its midst: they get 20 s to come back before others get what they had, on a machine that may be busy. */
 const AWAY = 200_000
 
 /** Opens a link in a page of somebody else, downloads the file, and gives the SHA-256 of what arrived. */
