@@ -1,6 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { MemoryDatastore } from 'datastore-core'
+import { Key } from 'interface-datastore'
+import { toHex } from '../core/base/bytes.ts'
+import { keyFromSeed } from '../core/seal/ed25519.ts'
+import { startBrowserPeer } from './browser.ts'
+import { peerIdOf } from './identity.ts'
 import type { Peer } from './peer.ts'
-import { collect, makeWorld, until, type World } from './test-world.ts'
+import { systemClock, systemRandom } from './system.ts'
+import { collect, log, makeWorld, startTestRelay, until, type World } from './test-world.ts'
 
 const TABS = 16
 
@@ -43,5 +50,28 @@ describe('sixteen fresh tabs that host, and one relay', () => {
       return infos.filter(({ addresses }) => addresses.some(({ multiaddr }) => multiaddr.toString().includes('/p2p-circuit'))).length
     }
     await until(async () => (await relayed()) >= TABS + 1)
+  })
+})
+
+describe('a relay that holds the announcement of a host it no longer knows', () => {
+  it('still names the others, where kad-dht by itself would fail the look-up for all', { timeout: 60_000 }, async () => {
+    const held = new MemoryDatastore()
+    const relay = await startTestRelay(0, systemRandom.bytes(32), held)
+    const common = { relays: [relay.url], clock: systemClock, random: systemRandom, log }
+    const ending = new AbortController()
+    const tabs = await Promise.all([1, 2].map(() => startBrowserPeer({ ...common, seed: systemRandom.bytes(32) })))
+    const [host, seeker] = tabs
+    try {
+      await host!.network.announce(ending.signal)
+      const announced = () => Array.fromAsync(held.queryKeys({ prefix: '/dht/provider' }))
+      await until(async () => (await announced()).length > 0)
+      const stranger = peerIdOf(toHex(keyFromSeed(systemRandom.bytes(32))))
+      for (const key of await announced()) held.put(key.parent().child(new Key(stranger.toString())), held.get(key) as Uint8Array)
+      await until(async () => (await collect(seeker!.network.findHosts())).some(({ key }) => key === host!.identity.key))
+    } finally {
+      ending.abort()
+      await Promise.all(tabs.map((tab) => tab.network.close()))
+      await relay.stop()
+    }
   })
 })
