@@ -63,10 +63,10 @@ describe('a relay that holds the announcement of a host it no longer knows', () 
     const [host, seeker] = tabs
     try {
       await host!.network.announce(ending.signal)
-      const announced = () => Array.fromAsync(held.queryKeys({ prefix: '/dht/provider' }))
+      const announced = () => collect(held.queryKeys({ prefix: '/dht/provider' }))
       await until(async () => (await announced()).length > 0)
       const stranger = peerIdOf(toHex(keyFromSeed(systemRandom.bytes(32))))
-      for (const key of await announced()) held.put(key.parent().child(new Key(stranger.toString())), held.get(key) as Uint8Array)
+      for (const key of await announced()) await held.put(key.parent().child(new Key(stranger.toString())), await held.get(key))
       await until(async () => (await collect(seeker!.network.findHosts())).some(({ key }) => key === host!.identity.key))
     } finally {
       ending.abort()

@@ -101,7 +101,7 @@ export async function makeWorld(): Promise<World> {
   }
 }
 
-export async function collect<T>(source: AsyncIterable<T>): Promise<T[]> {
+export async function collect<T>(source: Iterable<T> | AsyncIterable<T>): Promise<T[]> {
   const all: T[] = []
   for await (const item of source) all.push(item)
   return all
