@@ -4,7 +4,7 @@ import * as ed25519 from '../seal/ed25519.ts'
 import { settle } from '../testkit/fake-clock.ts'
 import { keyPair, shardWorld, type MemoryHost, type ShardWorld } from '../testkit/shard-world.ts'
 import { HostPool } from './host-pool.ts'
-import { MAX_HOSTS, PROVEN_TIME } from './limits.ts'
+import { MAX_HOSTS, PROVEN_TIME, SHARD_PROTOCOL } from './limits.ts'
 
 function hint(host: MemoryHost) {
   return { key: host.key.name, addresses: ['/memory/x'] }
@@ -53,6 +53,15 @@ describe('a pool of hosts', () => {
     expect(pool.connected()).toEqual([{ hint: hint(host), client: a }])
     expect(pool.connected()[0]?.client.advert.freeClass).toBe(10)
     expect(changes()).toBe(1)
+  })
+
+  test('never connects a peer that hosts to itself, whoever names it', async () => {
+    const { world, pool, network, opened } = await scene()
+    await network.handle(SHARD_PROTOCOL, () => Promise.resolve(), new AbortController().signal)
+    expect(await failure(pool.get({ key: network.self, addresses: ['/memory/x'] }))).toMatchObject({ kind: 'transient', code: 'host.self' })
+    expect(opened()).toBe(0)
+    expect(pool.connected()).toEqual([])
+    await expect(pool.get(hint(await world.host()))).resolves.toBeDefined()
   })
 
   test('opens it again after a loss, at once when it had lasted, after a rest when it had not', async () => {

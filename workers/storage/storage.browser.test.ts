@@ -3,6 +3,7 @@ import { afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { cdp } from 'vitest/browser'
 import type { MetaStore } from '../../core/ports/meta-store.ts'
 import type { ShardStore } from '../../core/ports/shard-store.ts'
+import { openVault, type Vault } from '../../core/swarm/vault.ts'
 import { metaStoreContract } from '../../core/testkit/meta-store-contract.ts'
 import { shardStoreContract, testBytes, testRoot } from '../../core/testkit/shard-store-contract.ts'
 import { installTransferHandlers } from '../errors.ts'
@@ -132,6 +133,53 @@ describe('a worker that is killed', () => {
     expect(listed.length).toBeGreaterThanOrEqual(acknowledged.length)
     for (const i of acknowledged) expect(await bench.remote.get(testRoot(i))).toEqual(testBytes(300_000, i))
     for (const { root, size } of listed) expect(await bench.remote.get(root)).toHaveLength(size)
+  })
+})
+
+describe('a vault in a browser', () => {
+  let bench: Bench
+  const tenant = 'a1'.repeat(32)
+  const clock = { now: () => Date.now(), sleep: () => new Promise<void>(() => undefined) }
+  afterEach(() => clean(bench))
+
+  function vault(): Promise<Vault> {
+    const report = (error: Error): void => expect.fail(error.message)
+    return openVault({ shards: shards(bench), meta: meta(bench), clock, offered: 2 ** 30, report })
+  }
+
+  it('has every shard that it promised, and nothing else, after its worker died among puts', async () => {
+    bench = await startWorker(uniqueName())
+    const first = await vault()
+    const leased = [0, 1, 2].map((i) => testRoot(i))
+    for (const [i, root] of leased.entries()) await first.put(tenant, root, testBytes(300_000, i))
+    const issued = Math.floor(Date.now() / 1000)
+    const lease = { id: new Uint8Array(16).fill(7), issued, expires: issued + 1000 }
+    await first.commit(tenant, leased, lease, () => Promise.resolve())
+    const acknowledged: number[] = []
+    const one = Promise.withResolvers<undefined>()
+    for (let i = 3; i < 20; i++) {
+      void first.put(tenant, testRoot(i), testBytes(300_000, i)).then(() => {
+        acknowledged.push(i)
+        one.resolve(undefined)
+      })
+    }
+    await one.promise
+    bench.worker.terminate()
+    bench = await startWorker(bench.name)
+    const second = await vault()
+    for (const [i, root] of leased.entries()) {
+      expect(await second.holding(tenant, root)).toBe('leased')
+      expect(await second.get(root)).toEqual(testBytes(300_000, i))
+    }
+    for (const i of acknowledged) expect(await second.holding(tenant, testRoot(i))).toBe('staged')
+    await second.settled()
+    for (const { root } of await bench.remote.list()) expect(await second.holding(tenant, root)).toBeDefined()
+
+    second.offer(0)
+    await expect(second.reserve(tenant, 1)).rejects.toMatchObject({ kind: 'quota', code: 'host.full' })
+    await second.release(tenant, lease.id, [])
+    await second.settled()
+    for (const root of leased) expect(await bench.remote.size(root)).toBeUndefined()
   })
 })
 
