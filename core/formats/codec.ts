@@ -1,5 +1,5 @@
 import { AppError } from '../base/errors.ts'
-import { fromUtf8, utf8, type Bytes } from '../base/bytes.ts'
+import { concat, fromUtf8, utf8, type Bytes } from '../base/bytes.ts'
 
 /**
  * Strict binary codecs (docs/formats/codec.md). Each value has exactly one encoding; every length has a limit.
@@ -13,12 +13,24 @@ export interface Codec<T> {
 /** The type that a codec carries. */
 export type Decoded<C> = C extends Codec<infer T> ? T : never
 
-/** Collects bytes in one buffer that doubles: a large list has millions of fields, and an array for each would weigh many times as much. */
+/** Fields from this size on are not copied until `finish`: shards go through here. */
+const LARGE = 4096
+
+/**
+ * Collects bytes in one buffer that doubles: a large list has millions of fields, and an array for each would weigh many times as much.
+ * What is pushed must not change before `finish`.
+ */
 export class Writer {
+  private readonly parts: Uint8Array[] = []
   private buffer = new Uint8Array(128)
   private length = 0
 
   push(bytes: Uint8Array): void {
+    if (bytes.length >= LARGE) {
+      this.parts.push(this.buffer.slice(0, this.length), bytes)
+      this.length = 0
+      return
+    }
     const length = this.length + bytes.length
     if (length > this.buffer.length) {
       const larger = new Uint8Array(Math.max(length, 2 * this.buffer.length))
@@ -30,7 +42,8 @@ export class Writer {
   }
 
   finish(): Bytes {
-    return this.buffer.slice(0, this.length)
+    const rest = this.buffer.subarray(0, this.length)
+    return this.parts.length === 0 ? rest.slice() : concat([...this.parts, rest])
   }
 }
 

@@ -1,18 +1,21 @@
 import { AppError } from '../base/errors.ts'
 import type { Bytes } from '../base/bytes.ts'
-import { malformed } from '../formats/codec.ts'
+import { malformed, Writer } from '../formats/codec.ts'
 import type { ByteStream } from '../ports/network.ts'
 import { MAX_FRAME } from './limits.ts'
 
 /** Bytes of the length before each frame. */
 const HEAD = 4
 
-/** `body` with its length before it, 4 bytes big-endian. Throws `bug` `frame.oversized`. */
-export function frame(body: Uint8Array): Bytes {
-  if (body.length === 0 || body.length > MAX_FRAME) throw new AppError('bug', 'frame.oversized', `a frame of ${String(body.length)} bytes`)
-  const out = new Uint8Array(HEAD + body.length)
-  new DataView(out.buffer).setUint32(0, body.length)
-  out.set(body, HEAD)
+/** What `body` writes, with its length before it, 4 bytes big-endian: large fields are copied once. Throws `bug` `frame.oversized`, and what `body` throws. */
+export function frame(body: (to: Writer) => void): Bytes {
+  const writer = new Writer()
+  writer.push(new Uint8Array(HEAD))
+  body(writer)
+  const out = writer.finish()
+  const length = out.length - HEAD
+  if (length === 0 || length > MAX_FRAME) throw new AppError('bug', 'frame.oversized', `a frame of ${String(length)} bytes`)
+  new DataView(out.buffer).setUint32(0, length)
   return out
 }
 

@@ -48,13 +48,18 @@ const byNumber: ReadonlyMap<number, MessageType> = new Map(types.map((type) => [
 
 /** A frame's body: type byte and fields. Throws `bug` `format.unencodable` when a field is over its limit. */
 export function encodeMessage(message: Message): Bytes {
-  const [number, codec] = FORMS[message.type]
   const writer = new Writer()
-  writer.push(Uint8Array.of(number))
+  writeMessage(writer, message)
+  return writer.finish()
+}
+
+/** The same, into `to`. */
+export function writeMessage(to: Writer, message: Message): void {
+  const [number, codec] = FORMS[message.type]
+  to.push(Uint8Array.of(number))
   // The type names the codec, which the compiler cannot follow through a union.
   const any = codec as unknown as Codec<Message>
-  any.write(writer, message)
-  return writer.finish()
+  any.write(to, message)
 }
 
 /** The reverse. Throws `invalid` `frame.unknown` for a type that is not of this protocol, `format.*` or `text.malformed` for a malformed body. */

@@ -2,7 +2,7 @@ import { AppError } from '../base/errors.ts'
 import type { Bytes } from '../base/bytes.ts'
 import { frame } from './frames.ts'
 import { MAX_DATA, MAX_INTERLEAVED, MAX_QUEUED, WINDOW } from './limits.ts'
-import { encodeMessage, type Message } from './messages.ts'
+import { writeMessage, type Message } from './messages.ts'
 
 /** The bytes of one shard or object on their way to the peer. */
 export interface Transfer {
@@ -46,7 +46,7 @@ export class Outbox {
    * Throws `bug` `format.unencodable` at once.
    */
   send(message: Message): Promise<void> {
-    const bytes = frame(encodeMessage(message))
+    const bytes = framed(message)
     return new Promise((resolve) => {
       if (this.ended !== undefined) return resolve()
       this.controls.push({ bytes, written: resolve })
@@ -113,7 +113,7 @@ export class Outbox {
     const written = () => {
       if (sending.left === 0) sending.finish()
     }
-    return { bytes: frame(encodeMessage({ type: 'data', id: sending.id, bytes })), written }
+    return { bytes: framed({ type: 'data', id: sending.id, bytes }), written }
   }
 
   private ring(): void {
@@ -157,4 +157,10 @@ class Sending implements Transfer {
     this.remove()
     this.fail(new AppError('aborted', 'transfer.cancelled', 'nobody wants it any more'))
   }
+}
+
+function framed(message: Message): Bytes {
+  return frame((to) => {
+    writeMessage(to, message)
+  })
 }

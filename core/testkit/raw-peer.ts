@@ -20,7 +20,9 @@ export class RawPeer {
 
   /** A frame with any body. */
   sendBody(body: Uint8Array): Promise<void> {
-    return this.stream.write(frame(body))
+    return this.stream.write(frame((to) => {
+      to.push(body)
+    }))
   }
 
   /** The next message, `null` at the end of the stream. */

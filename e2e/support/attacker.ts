@@ -4,7 +4,7 @@ import type { PeerHint } from '../../core/ports/network.ts'
 import * as ed25519 from '../../core/seal/ed25519.ts'
 import { frame } from '../../core/swarm/frames.ts'
 import { SHARD_PROTOCOL } from '../../core/swarm/limits.ts'
-import { encodeMessage, type Message } from '../../core/swarm/messages.ts'
+import { writeMessage, type Message } from '../../core/swarm/messages.ts'
 import { tenantProof } from '../../core/swarm/tenant-proof.ts'
 import { RawPeer } from '../../core/testkit/raw-peer.ts'
 import { startBrowserPeer, type BrowserPeerInit } from '../../peer/browser.ts'
@@ -59,7 +59,7 @@ export class Attacker {
 
 /** Frames as they go over the wire, to be written at once. */
 export function frames(messages: readonly Message[]): Bytes {
-  return concat(messages.map((message) => frame(encodeMessage(message))))
+  return concat(messages.map((message) => frame((to) => writeMessage(to, message))))
 }
 
 /** The TCP port at which a host takes WebSockets. */
