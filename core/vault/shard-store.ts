@@ -11,6 +11,9 @@ import { Turns } from './turns.ts'
 const PREFIX = 'shard/'
 const row = versioned(1, uint(Number.MAX_SAFE_INTEGER))
 
+/** Rows kept in memory, those used last: what was just put is usually read and deleted soon. About half a megabyte. */
+const ROWS = 4096
+
 /**
  * Opens the shards in `files` by their index. The order of writing (file, flush, then index row; on deletion first the row) makes the index
  * the truth: a file without a row is what a dying process left, and is removed here.
@@ -43,6 +46,7 @@ class IndexedShardStore implements ShardStore {
   private readonly files: ShardFiles
   private readonly index: MetaStore
   private readonly turns = new Turns()
+  private readonly rows = new Map<ShardRoot, number>()
   private used: number
   private closed = false
 
@@ -59,6 +63,7 @@ class IndexedShardStore implements ShardStore {
       try {
         await this.files.write(folder, root, bytes)
         await this.index.batch([{ put: PREFIX + root, value: encode(row, bytes.length) }], { strict: true })
+        this.remember(root, bytes.length)
       } catch (error) {
         // Space is given back now rather than at the next start; if this fails too, the sweep does it then.
         if (known === undefined) await this.files.remove(folder, root).catch(() => undefined)
@@ -91,6 +96,7 @@ class IndexedShardStore implements ShardStore {
     return this.turn(root, async (folder) => {
       const size = await this.indexed(root)
       if (size === undefined) return
+      this.rows.delete(root)
       await this.index.batch([{ del: PREFIX + root }], { strict: true })
       this.used -= size
       // The shard is gone once its row is; a file that could not be removed goes at the next start.
@@ -137,7 +143,16 @@ class IndexedShardStore implements ShardStore {
   }
 
   private async indexed(root: ShardRoot): Promise<number | undefined> {
+    const known = this.rows.get(root)
+    if (known !== undefined) return known
     const value = await this.index.get(PREFIX + root)
     return value === undefined ? undefined : decode(row, value)
+  }
+
+  private remember(root: ShardRoot, size: number): void {
+    this.rows.delete(root)
+    this.rows.set(root, size)
+    const [oldest] = this.rows.keys()
+    if (this.rows.size > ROWS && oldest !== undefined) this.rows.delete(oldest)
   }
 }

@@ -6,6 +6,9 @@ import { deposed, epochKey, isEpochKey, type Fence } from './fence.ts'
 /** Entries read at once: few enough to hold, many enough to spare a transaction each. */
 const PAGE = 64
 
+/** Changes in one transaction of several batches, at most: all are in memory. */
+const MERGED = 512
+
 /** Sorts after every printable ASCII character, of which keys are made. */
 const AFTER_ASCII = '\x7f'
 
@@ -16,9 +19,11 @@ const NOTHING = new Uint8Array()
  * `fence`, batches reject `transient` `leader.deposed` and change nothing.
  */
 export function idbMetaStore(database: ShoalDatabase, store: BytesStore, fence?: Fence): MetaStore {
+  const reads = new Reads(database, store)
+  const writes = new Writes((changes, strict) => write(database, store, changes, { strict, fence }))
   return {
-    get: (key) => guarded(() => read(database, store, key)),
-    batch: (changes, options = {}) => guarded(() => write(database, store, changes, { strict: options.strict === true, fence })),
+    get: (key) => guarded(() => reads.get(key)),
+    batch: (changes, options = {}) => guarded(() => writes.add(changes, options.strict === true)),
     range: (prefix) => walk(database, store, prefix),
     async close() {
       database.close()
@@ -28,12 +33,82 @@ export function idbMetaStore(database: ShoalDatabase, store: BytesStore, fence?:
 
 // Reads are committed without waiting for an answer, writes never [F3].
 
-async function read(database: ShoalDatabase, name: BytesStore, key: string): Promise<Uint8Array | undefined> {
-  const transaction = database.transaction(name)
-  const value = transaction.store.get(key)
-  transaction.commit()
-  const [found] = await Promise.all([value, transaction.done])
-  return found
+type Value = Uint8Array | undefined
+
+/** Reads values; all that are asked for in one turn of the event loop share a transaction, which costs more than a read. */
+class Reads {
+  private readonly keys = new Set<string>()
+  private answers: Promise<ReadonlyMap<string, Value>> | undefined
+  private readonly database: ShoalDatabase
+  private readonly name: BytesStore
+
+  constructor(database: ShoalDatabase, name: BytesStore) {
+    this.database = database
+    this.name = name
+  }
+
+  async get(key: string): Promise<Value> {
+    this.keys.add(key)
+    this.answers ??= Promise.resolve().then(() => this.read())
+    return (await this.answers).get(key)
+  }
+
+  private async read(): Promise<ReadonlyMap<string, Value>> {
+    const keys = [...this.keys]
+    this.keys.clear()
+    this.answers = undefined
+    const transaction = this.database.transaction(this.name)
+    const requests = keys.map(async (key) => [key, await transaction.store.get(key)] as const)
+    transaction.commit()
+    const [values] = await Promise.all([Promise.all(requests), transaction.done])
+    return new Map(values)
+  }
+}
+
+interface Batch {
+  readonly changes: readonly MetaChange[]
+  readonly strict: boolean
+  readonly written: PromiseWithResolvers<undefined>
+}
+
+/**
+ * Writes batches in order. Those that come while others are being written go into the next transaction together: a flush takes long, however little it
+ * flushes. They then stand or fall together.
+ */
+class Writes {
+  private waiting: Batch[] = []
+  private busy = false
+  private readonly write: (changes: readonly MetaChange[], strict: boolean) => Promise<void>
+
+  constructor(write: (changes: readonly MetaChange[], strict: boolean) => Promise<void>) {
+    this.write = write
+  }
+
+  add(changes: readonly MetaChange[], strict: boolean): Promise<void> {
+    const written = Promise.withResolvers<undefined>()
+    this.waiting.push({ changes, strict, written })
+    if (!this.busy) void this.drain()
+    return written.promise
+  }
+
+  private async drain(): Promise<void> {
+    this.busy = true
+    for (let next = this.next(); next.length > 0; next = this.next()) {
+      try {
+        await this.write(next.flatMap(({ changes }) => changes), next.some(({ strict }) => strict))
+        for (const { written } of next) written.resolve(undefined)
+      } catch (error) {
+        for (const { written } of next) written.reject(error)
+      }
+    }
+    this.busy = false
+  }
+
+  private next(): Batch[] {
+    let changes = 0
+    const end = this.waiting.findIndex((batch, i) => (changes += batch.changes.length) > MERGED && i > 0)
+    return this.waiting.splice(0, end < 0 ? this.waiting.length : end)
+  }
 }
 
 interface WriteOptions {
