@@ -37,8 +37,11 @@ export const ADDRESS_DIAL_TIMEOUT_MS = 15_000
 const UPGRADE_TIMEOUT_MS = 20_000
 /** Dials under way at once: those of one search (core/flows/hosts/dials.ts), most of which wait for somebody who is gone, and those of the DHT. */
 const MAX_PARALLEL_DIALS = 64
-/** Pings measure, they do not kill: a busy transfer delays its pong, and the library then cuts it off (libp2p.md 3). */
-const MONITOR = { pingInterval: 30_000, pingTimeout: { minTimeout: 20_000 }, abortConnectionOnPingFailure: false }
+/**
+ * The library's monitor opens a stream on every connection now and then, and cuts off those that are busy. Not here: WebRTC tells by itself that the other
+ * side is gone (RFC 7675), a relay is asked by its keeper (relay-keeper.ts), and every request has a time limit.
+ */
+const MONITOR = { enabled: false }
 /** What a paused reader must hold at most: less than the 4 MiB at which libp2p resets a stream. Without this yamux grows to 16 MiB. */
 const MAX_STREAM_WINDOW = 2 * 1024 * 1024
 /**
