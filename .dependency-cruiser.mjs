@@ -68,7 +68,7 @@ export default {
     room('peer', '^core/', LIBP2P, NPM('@noble/[^/]+', 'classic-level', 'node-datachannel'), '^[a-z_/]+$'),
     room('relay', '^peer/', '^core/', '^[a-z_/]+$'),
     room('daemon', '^peer/', '^core/', NPM('classic-level'), '^[a-z_/]+$'),
-    room('workers', '^peer/', '^core/', NPM('comlink', 'idb', 'workbox-[^/]+')),
+    room('workers', '^peer/', '^core/', NPM('client-zip', 'comlink', 'idb', 'workbox-[^/]+')),
     // A page names a worker only by URL (`?worker&url`, which eslint.config.mjs insists on) and never links its code.
     room('web', '^workers/(contract[^/]*|page|[^/]+-worker)\\.ts$', '^core/base/', NPM('svelte', 'comlink')),
     {

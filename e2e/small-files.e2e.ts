@@ -1,5 +1,7 @@
 import { expect, test } from '@playwright/test'
+import { unzipSync } from 'fflate'
 import { randomBytes } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
 import { sha256, DiskBrowser } from './support/browser.ts'
 import { addFiles, connected, download, row, type Upload } from './support/page.ts'
 import { digest } from './support/real-files.ts'
@@ -36,6 +38,9 @@ test('300 small files and a name of 255 bytes with emoji and quotes are stored a
       await expect(row(page, file.name)).toBeVisible()
       expect(await sha256(await download(page, `Download ${file.name}`))).toBe(digest(file.buffer))
     }
+    const zip = unzipSync(await readFile(await download(page, 'Download all as ZIP')))
+    expect(Object.keys(zip)).toHaveLength(files.length)
+    for (const { name: path, buffer } of files) expect(buffer.equals(zip[path] ?? new Uint8Array())).toBe(true)
   } finally {
     await browser.close()
     await shoal.clean()

@@ -17,6 +17,7 @@ const idle: Coder = {
   identify: () => Promise.resolve(piece(0)),
   encode: () => Promise.reject(new AppError('bug', 'test.unused', '')),
   decode: () => Promise.resolve(new Uint8Array(1)),
+  join: () => Promise.resolve(new Uint8Array(1)),
   open: (sealed) => Promise.resolve(sealed),
   close() {},
 }

@@ -58,6 +58,7 @@ export function createCoderPool(options: CoderPoolOptions): Coder {
     identify: (source, keys, signal) => run({ name: 'identify', args: [source, keys] }, signal),
     encode: (pieces, keys, redundancy, signal) => run({ name: 'encode', args: [pieces, keys, redundancy] }, signal),
     decode: (rows, frame, signal) => run({ name: 'decode', args: [rows, frame] }, signal),
+    join: (rows, signal) => run({ name: 'join', args: [rows] }, signal),
     open: (sealed, frame, signal) => run({ name: 'open', args: [sealed, frame] }, signal),
     close: () => {
       pool.close()
@@ -202,5 +203,5 @@ class CoderPool {
 
 /** Whether a job is given rows, which are moved to the worker and die with it. Those that store only name files. */
 function reads({ job }: Ticket): boolean {
-  return job.name === 'decode' || job.name === 'open'
+  return job.name === 'decode' || job.name === 'join' || job.name === 'open'
 }

@@ -8,6 +8,7 @@ export type Job =
   | { readonly name: 'identify'; readonly args: readonly [source: Blob, keys: CoderKeys] }
   | { readonly name: 'encode'; readonly args: readonly [pieces: readonly Piece[], keys: CoderKeys, redundancy: Redundancy] }
   | { readonly name: 'decode'; readonly args: readonly [rows: ChunkRows, frame: FrameRef] }
+  | { readonly name: 'join'; readonly args: readonly [rows: ChunkRows] }
   | { readonly name: 'open'; readonly args: readonly [sealed: Bytes, frame: FrameRef] }
 
 /** Pool → worker: a job, one at a time, or that the running one is not wanted any more. */
@@ -51,6 +52,8 @@ function runJob(coder: Coder, job: Job, signal: AbortSignal): Promise<unknown> {
       return coder.encode(...job.args, signal)
     case 'decode':
       return coder.decode(...job.args, signal)
+    case 'join':
+      return coder.join(...job.args, signal)
     case 'open':
       return coder.open(...job.args, signal)
   }

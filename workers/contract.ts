@@ -128,6 +128,8 @@ export interface PeerContract {
   /** Prepares the streaming of an own file, or of a link's file; under `token`, when another leader gave it that one. */
   downloadFile(id: string, token?: string): Promise<Download>
   downloadLink(seed: string, token?: string): Promise<Download>
+  /** Prepares the streaming of own files as one ZIP file, in this order; the same ids give the same bytes. */
+  downloadZip(ids: readonly string[], token?: string): Promise<Download>
   /** Reports a download until it ends. */
   watchDownload(token: string, listener: (state: DownloadState) => void): Promise<void>
   cancelDownload(token: string): Promise<void>

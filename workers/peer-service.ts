@@ -4,13 +4,18 @@ import { AppError, asAppError, toPlainError, type PlainError } from '../core/bas
 import type { FileReader } from '../core/flows/index.ts'
 import type { Download, DownloadState, FileToAdd, LinkView, PeerContract, PeerInit, Snapshot } from './contract.ts'
 import { Downloads } from './download/downloads.ts'
+import { patient } from './download/patience.ts'
 import type { FileSource } from './download/stream.ts'
+import { zipOf, type ZipMember } from './download/zip.ts'
 import type { PeerRealm } from './peer-realm.ts'
 import { startReader, startStorage, type FileSession, type Session } from './peer-session.ts'
 import { Snapshots } from './snapshots.ts'
 
 /** A backup larger than this is none: it holds the list of millions of files. */
 const MAX_BACKUP = 1024 ** 3
+
+/** What a ZIP of files is called. */
+const ZIP_NAME = 'shoal-files.zip'
 
 const NOTHING: Omit<Snapshot, 'phase'> = {
   peers: 0,
@@ -88,12 +93,22 @@ export class PeerService implements PeerContract {
   }
 
   async downloadFile(id: string, token?: string): Promise<Download> {
-    return this.downloads.add(sourceOf((await this.files()).storage.fileReader(id)), token)
+    return this.downloads.add(this.source((await this.files()).storage.fileReader(id)), token)
   }
 
   async downloadLink(seed: string, token?: string): Promise<Download> {
     const session = await this.running()
-    return this.downloads.add(sourceOf(await session.linkReader(seed)), token)
+    return this.downloads.add(this.source(await session.linkReader(seed)), token)
+  }
+
+  async downloadZip(ids: readonly string[], token?: string): Promise<Download> {
+    const { storage } = await this.files()
+    const rows = new Map(storage.snapshot().files.map((row) => [row.id, row]))
+    const members = ids.map((id): ZipMember => {
+      const reader = storage.fileReader(id)
+      return { path: rows.get(id)?.name ?? reader.name, modified: reader.modified, source: this.source(reader, true) }
+    })
+    return this.downloads.add(zipOf(ZIP_NAME, members), token)
   }
 
   async watchDownload(token: string, listener: (state: DownloadState) => void): Promise<void> {
@@ -164,6 +179,13 @@ export class PeerService implements PeerContract {
     await this.stopped.promise
   }
 
+  /** The file of `reader`, one of `many` that are read at once. */
+  private source(reader: FileReader, many = false): FileSource {
+    const { name, type, size } = reader
+    const read: FileSource['read'] = ({ start, end }, signal) => reader.read(start, end - start, { many, signal })
+    return patient({ head: { name, type, size }, read }, this.realm.clock)
+  }
+
   private snapshot(): Snapshot {
     const { phase, problem, session } = this
     return { ...NOTHING, ...session?.snapshot(), phase, ...(problem === undefined ? {} : { problem }) }
@@ -181,10 +203,3 @@ export class PeerService implements PeerContract {
   }
 }
 
-function sourceOf(reader: FileReader): FileSource {
-  const { name, type, size } = reader
-  return {
-    head: { name, type, size },
-    read: ({ start, end }, signal) => reader.read(start, end - start, { signal }),
-  }
-}

@@ -65,34 +65,25 @@ export interface Fetched {
   readonly bytes: number
 }
 
-/** Seconds from the first press on `Download NAME` until the last byte of the last file is in the page, `together` files at a time. */
-export async function fetchTime(page: Page, names: readonly string[], together: number): Promise<Fetched> {
+/** Seconds from the press on `button` until the last byte of the download is in the page. */
+export async function fetchTime(page: Page, button: string): Promise<Fetched> {
   await page.evaluate(async () => {
     while (navigator.serviceWorker.controller === null) await new Promise((resolve) => navigator.serviceWorker.addEventListener('controllerchange', resolve, { once: true }))
   })
-  return page.evaluate(fetchAll, { names: [...names], together })
+  return page.evaluate(fetchIt, button)
 }
 
-async function fetchAll({ names, together }: { names: string[]; together: number }): Promise<Fetched> {
+async function fetchIt(name: string): Promise<Fetched> {
   const { bench } = globalThis as Scope
-  const buttons = new Map([...document.querySelectorAll('button')].map((button) => [button.getAttribute('aria-label') ?? button.textContent.trim(), button]))
-  const waiting = new Map<string, (url: string) => void>()
-  bench.take = (url) => waiting.get(decodeURIComponent(url.slice(url.lastIndexOf('/') + 1)))?.(url)
-  let bytes = 0
-  const read = async (name: string): Promise<void> => {
-    const url = new Promise<string>((resolve) => waiting.set(name, resolve))
-    buttons.get(`Download ${name}`)!.click()
-    const { body, ok } = await fetch(await url)
-    if (!ok || body === null) throw new Error(`no ${name}`)
-    const reader = body.getReader()
-    for (let part = await reader.read(); !part.done; part = await reader.read()) bytes += part.value.byteLength
-  }
+  const button = [...document.querySelectorAll('button')].find((one) => (one.getAttribute('aria-label') ?? one.textContent.trim()) === name)
+  const url = new Promise<string>((resolve) => (bench.take = resolve))
   const begin = performance.now()
-  const queue = [...names]
-  const lane = async (): Promise<void> => {
-    for (let name = queue.shift(); name !== undefined; name = queue.shift()) await read(name)
-  }
-  await Promise.all(Array.from({ length: Math.min(together, names.length) }, lane))
+  button!.click()
+  const { body, ok } = await fetch(await url)
+  if (!ok || body === null) throw new Error(`no ${name}`)
+  const reader = body.getReader()
+  let bytes = 0
+  for (let part = await reader.read(); !part.done; part = await reader.read()) bytes += part.value.byteLength
   const seconds = (performance.now() - begin) / 1000
   bench.take = undefined
   return { seconds, bytes }

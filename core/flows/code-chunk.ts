@@ -38,6 +38,7 @@ export function createLocalCoder(kernels: Kernels): Coder {
     identify: (source, keys, signal) => identify(kernels, source, keys, signal),
     encode: (pieces, keys, redundancy, signal) => encode(kernels, pieces, keys, redundancy, signal),
     decode: (rows, frame, signal) => decode(kernels, rows, frame, signal),
+    join: (rows, signal) => join(kernels, rows, signal),
     open: (sealed, frame, signal) => open(kernels, sealed, frame, signal),
     close() {
       // Nothing runs when nothing was called.
@@ -113,16 +114,26 @@ async function decode(kernels: Kernels, rows: ChunkRows, frame: FrameRef, signal
   const end = frame.offset + frame.length
   if (end > k * shardSize) throw new AppError('corrupt', 'chunk.damaged', 'the frame lies outside its chunk')
   const first = Math.floor(frame.offset / shardSize)
-  const wanted = Array.from({ length: Math.ceil(end / shardSize) - first }, (_, i) => first + i)
-  const present = new Map<number, Bytes>(rows.rows.map((row) => [row.index, row.bytes]))
+  const start = frame.offset - first * shardSize
+  const sealed = dataRows(kernels, rows, first, Math.ceil(end / shardSize)).slice(start, start + frame.length)
+  return open(kernels, sealed, frame, signal)
+}
+
+async function join(kernels: Kernels, rows: ChunkRows, signal?: AbortSignal): Promise<Bytes> {
+  throwIfAborted(signal)
+  return dataRows(kernels, rows, 0, rows.k)
+}
+
+/** The data rows from `first` to before `end`, one after the other; those that did not come are computed. */
+function dataRows({ erasure }: Kernels, { k, rows }: ChunkRows, first: number, end: number): Bytes {
+  const wanted = Array.from({ length: end - first }, (_, i) => first + i)
+  const present = new Map<number, Bytes>(rows.map((row) => [row.index, row.bytes]))
   const missing = wanted.filter((index) => !present.has(index))
   if (missing.length > 0) {
-    const restored = kernels.erasure.restore(rows.rows, k, missing)
+    const restored = erasure.restore(rows, k, missing)
     missing.forEach((index, i) => present.set(index, restored[i] ?? new Uint8Array(0)))
   }
-  const start = frame.offset - first * shardSize
-  const sealed = concat(wanted.map((index) => present.get(index) ?? new Uint8Array(0))).slice(start, start + frame.length)
-  return open(kernels, sealed, frame, signal)
+  return concat(wanted.map((index) => present.get(index) ?? new Uint8Array(0)))
 }
 
 async function open({ blake3 }: Kernels, sealed: Bytes, { key, size, hash }: FrameRef, signal?: AbortSignal): Promise<Bytes> {

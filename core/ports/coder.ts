@@ -74,6 +74,8 @@ export interface Coder {
   encode(pieces: readonly Piece[], keys: CoderKeys, redundancy: Redundancy, signal?: AbortSignal): Promise<CodedChunk>
   /** Rows → plaintext of one frame. Decodes only when a data row is missing. */
   decode(rows: ChunkRows, frame: FrameRef, signal?: AbortSignal): Promise<Bytes>
+  /** Rows → all sealed bytes of their chunk, `k * shardSize` of them, of which the last few are padding: for many frames of one pack. */
+  join(rows: ChunkRows, signal?: AbortSignal): Promise<Bytes>
   /** Sealed bytes of one frame → plaintext, when a range of the data rows was fetched. */
   open(sealed: Bytes, frame: FrameRef, signal?: AbortSignal): Promise<Bytes>
   /** Stops all workers. */

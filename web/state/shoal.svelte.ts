@@ -1,4 +1,4 @@
-import type { FileRow, FileToAdd, Hosting, PeerContract, Snapshot } from '../../workers/contract.ts'
+import type { Download, FileRow, FileToAdd, Hosting, PeerContract, Snapshot } from '../../workers/contract.ts'
 import { AppError, toPlainError, type PlainError } from '../../core/base/errors.ts'
 import { explain, type Keeping } from '../words.ts'
 import { download } from './download.ts'
@@ -30,6 +30,9 @@ export class Shoal {
   message = $state('')
   /** Whether closing the page would cut a store short; one that waits for hosts is under way too. */
   busy = $derived(this.snapshot.files.some(({ status, needsFile }) => (status.kind === 'storing' || status.kind === 'waiting') && !needsFile))
+
+  /** Files that hosts have all of. */
+  whole = $derived(this.snapshot.files.filter(({ status }) => status.kind === 'safe' || status.kind === 'stored'))
 
   /** Whether the browser promised here to keep its data. */
   keeping = $state<Keeping>('unasked')
@@ -96,11 +99,15 @@ export class Shoal {
   }
 
   async download(id: string): Promise<void> {
+    await this.attempt(async () => this.watchDownload(await this.peer.downloadFile(id)))
+  }
+
+  /** Downloads all files that are whole, as one ZIP. */
+  async downloadAll(): Promise<void> {
     await this.attempt(async () => {
-      await download(this.peer, await this.peer.downloadFile(id), (download) => {
-        if (download.kind === 'failed') this.explain(download.error)
-        else if (download.kind === 'running' && download.problem !== undefined) this.explain(download.problem)
-      })
+      const left = this.snapshot.files.length - this.whole.length
+      if (left > 0) this.say(left === 1 ? '1 file is left out, since it is not whole.' : `${String(left)} files are left out, since they are not whole.`)
+      await this.watchDownload(await this.peer.downloadZip(this.whole.map(({ id }) => id)))
     })
   }
 
@@ -151,6 +158,13 @@ export class Shoal {
     } catch {
       // Not in every browser; docs/limits.md says what that means.
     }
+  }
+
+  private watchDownload(made: Download): Promise<void> {
+    return download(this.peer, made, (state) => {
+      if (state.kind === 'failed') this.explain(state.error)
+      else if (state.kind === 'running' && state.problem !== undefined) this.explain(state.problem)
+    })
   }
 
   private run(work: Promise<unknown>): void {

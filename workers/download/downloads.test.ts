@@ -5,6 +5,7 @@ import { SeededRandom } from '../../core/testkit/seeded-random.ts'
 import type { DownloadState } from '../contract.ts'
 import { answerDownload, type ServeRequest, type Tab } from './answer.ts'
 import { Downloads } from './downloads.ts'
+import { patient } from './patience.ts'
 import type { FileSource } from './stream.ts'
 
 const content = Uint8Array.from({ length: 3_000_000 }, (_, i) => (i * 7 + (i >> 12)) & 255)
@@ -94,7 +95,7 @@ describe('downloads', () => {
         }
       },
     }
-    const { url, token } = downloads.add(source)
+    const { url, token } = downloads.add(patient(source, clock))
     const states: DownloadState[] = []
     const watched = downloads.watch(token, (state) => states.push(state))
     const arriving = (await get(url, tab)).arrayBuffer()

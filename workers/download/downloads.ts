@@ -1,5 +1,5 @@
 import { toHex } from '../../core/base/bytes.ts'
-import { AppError, isAppError, toPlainError } from '../../core/base/errors.ts'
+import { AppError, toPlainError } from '../../core/base/errors.ts'
 import type { Clock, Random } from '../../core/ports/clock.ts'
 import type { Download, DownloadState } from '../contract.ts'
 import type { ByteRange } from './http.ts'
@@ -19,9 +19,6 @@ const REPORT_MS = 250
 
 /** A browser asks for a file it was sent to within moments; if not, its service worker is missing. In ms. */
 const BEGIN_MS = 30_000
-
-/** Hosts that are away are asked again after this, in ms, for as long as the reader has patience. */
-const AGAIN_MS = 5000
 
 type Listener = (state: DownloadState) => void
 
@@ -85,7 +82,7 @@ export class Downloads {
     entry.streams.add(stop)
     const [oldest] = entry.streams
     if (entry.streams.size > MAX_STREAMS) oldest?.abort()
-    const read = (range: ByteRange, signal: AbortSignal): AsyncIterable<Uint8Array> => this.read(entry, range, signal)
+    const read: FileSource['read'] = (range, signal) => this.read(entry, range, signal)
     await serveFile(port, { head: entry.source.head, read }, AbortSignal.any([stop.signal, this.closing.signal]))
     entry.streams.delete(stop)
   }
@@ -118,7 +115,7 @@ export class Downloads {
     const position = { at: range.start }
     let outcome: 'ended' | 'failed' | 'left' = 'left'
     try {
-      while (position.at < range.end) yield* this.attempt(entry, range, position, signal)
+      yield* this.parts(entry, range, position, signal)
       outcome = 'ended'
     } catch (error) {
       outcome = 'failed'
@@ -131,27 +128,21 @@ export class Downloads {
     }
   }
 
-  /**
-   * Bytes from `position` on, in messages of their own (the source may share its buffers), with progress noted once the reader wants more.
-   * Ends early, after a wait, when hosts are away: they come back.
-   */
-  private async *attempt(entry: Entry, range: ByteRange, position: { at: number }, signal: AbortSignal): AsyncIterable<Uint8Array> {
-    try {
-      for await (const part of entry.source.read({ start: position.at, end: range.end }, signal)) {
-        for (let from = 0; from < part.length; from += PART) {
-          const bytes = part.slice(from, from + PART)
-          position.at += bytes.length
-          // From here on the bytes are the reader's, and empty to us.
-          yield bytes
-          this.note(entry, position.at)
-        }
-      }
-      if (position.at < range.end) throw new AppError('corrupt', 'download.length', 'the file ended early')
-    } catch (error) {
-      if (!isAppError(error, 'transient') || signal.aborted) throw error
-      this.report(entry, { kind: 'running', done: position.at, size: entry.source.head.size, problem: toPlainError(error) })
-      await this.clock.sleep(AGAIN_MS, signal)
+  /** Bytes in messages of their own (the source may share its buffers), with progress noted once the reader wants more. */
+  private async *parts(entry: Entry, range: ByteRange, position: { at: number }, signal: AbortSignal): AsyncIterable<Uint8Array> {
+    const tell = (problem: AppError): void => {
+      this.report(entry, { kind: 'running', done: position.at, size: entry.source.head.size, problem: toPlainError(problem) })
     }
+    for await (const part of entry.source.read(range, signal, tell)) {
+      for (let from = 0; from < part.length; from += PART) {
+        const bytes = part.slice(from, from + PART)
+        position.at += bytes.length
+        // From here on the bytes are the reader's, and empty to us.
+        yield bytes
+        this.note(entry, position.at)
+      }
+    }
+    if (position.at < range.end) throw new AppError('corrupt', 'download.length', 'the file ended early')
   }
 
   private note(entry: Entry, done: number): void {

@@ -5,8 +5,8 @@ import type { ByteRange, FileHead } from './http.ts'
 /** One file, as the peer worker serves it. */
 export interface FileSource {
   readonly head: FileHead
-  /** The bytes of `range` in order, in parts of any size. Ending early is an error. */
-  read(range: ByteRange, signal: AbortSignal): AsyncIterable<Uint8Array>
+  /** The bytes of `range` in order, in parts of any size. Ending early is an error. `tell` hears why it does not go on just now, when it tries again by itself. */
+  read(range: ByteRange, signal: AbortSignal, tell?: (problem: AppError) => void): AsyncIterable<Uint8Array>
 }
 
 /**

@@ -77,6 +77,7 @@ export class LeaderLine {
       watch: (listener) => this.watch(listener),
       downloadFile: (id) => this.download('downloadFile', id),
       downloadLink: (seed) => this.download('downloadLink', seed),
+      downloadZip: (ids) => this.download('downloadZip', ids),
       watchDownload: (token, listener) => this.watchDownload(token, listener),
       owns: async (token) => this.downloads.has(token),
       serve: (token, port) => this.serve(token, port),
@@ -121,10 +122,10 @@ export class LeaderLine {
     for (const listener of this.listeners) listener(snapshot)
   }
 
-  private async download(kind: 'downloadFile' | 'downloadLink', of: string): Promise<Download> {
+  private async download<K extends 'downloadFile' | 'downloadLink' | 'downloadZip'>(kind: K, of: Parameters<PeerContract[K]>[0]): Promise<Download> {
     const { line, value } = await this.answered(kind, [of])
     const made = value as Download
-    this.downloads.remember(made.token, kind, of, line)
+    this.downloads.remember(made.token, (peer, token) => (peer[kind] as (of: unknown, token: string) => Promise<Download>)(of, token), line)
     return made
   }
 

@@ -4,19 +4,20 @@ import type { Download, PeerContract } from '../contract.ts'
 /** As many as the peer worker remembers (download/downloads.ts). */
 const MAX_MADE = 64
 
-type Kind = 'downloadFile' | 'downloadLink'
+/** Makes a token stand, at a leader, for what it stands for. */
+type Open = (peer: Preparing, token: string) => Promise<Download>
+
+type Preparing = Pick<PeerContract, 'downloadFile' | 'downloadLink' | 'downloadZip'>
 
 interface Made {
-  readonly kind: Kind
-  /** The id of a file, or the seed of a link. */
-  readonly of: string
+  readonly open: Open
   at: At | undefined
   opening: Promise<unknown>
 }
 
 /** A leader. */
 interface At {
-  readonly peer: Pick<PeerContract, Kind>
+  readonly peer: Preparing
 }
 
 /** What this page's download tokens stand for, so that another leader can go on with them [P5]. */
@@ -27,9 +28,9 @@ export class MadeDownloads {
     return this.made.has(token)
   }
 
-  /** `token` was made for `of` by the leader `at`. Of too many the oldest is forgotten. */
-  remember(token: string, kind: Kind, of: string, at: At): void {
-    this.made.set(token, { kind, of, at, opening: Promise.resolve() })
+  /** `token` was made by the leader `at`; `open` makes it at another one. Of too many the oldest is forgotten. */
+  remember(token: string, open: Open, at: At): void {
+    this.made.set(token, { open, at, opening: Promise.resolve() })
     const [oldest] = this.made.keys()
     if (this.made.size > MAX_MADE && oldest !== undefined) this.made.delete(oldest)
   }
@@ -40,7 +41,7 @@ export class MadeDownloads {
     if (made === undefined) throw new AppError('absent', 'download.unknown', 'no such download')
     if (made.at !== at) {
       made.at = at
-      const opening: Promise<Download> = at.peer[made.kind](made.of, token)
+      const opening = made.open(at.peer, token)
       made.opening = opening
       opening.catch(() => {
         if (made.at === at) made.at = undefined

@@ -10,7 +10,7 @@ import { SharedPieces, type SharedDeps } from './shared.ts'
 
 /** Reads an own file whose pieces are all stored. */
 export function ownReader({ id, record }: FileEntry, journal: Journal, fetcher: Fetcher): FileReader {
-  return readerOf({ ...record, name: lastName(record.name) }, record.inline, () => new OwnPieces(id, journal), fetcher)
+  return readerOf({ ...record, name: lastName(record.name) }, record.inline, () => new OwnPieces(id, record.pieces, journal), fetcher)
 }
 
 /** Reads the file of a link. */
@@ -35,7 +35,7 @@ function readerOf(
     read(offset, length, options = {}) {
       const span = { offset: Math.min(Math.max(0, offset), size), end: Math.min(size, Math.max(0, offset) + length) }
       if (map === undefined) return whole(inline?.slice(span.offset, span.end))
-      return readPieces(map, fetcher, span, options.signal)
+      return readPieces(map, fetcher, span, options)
     },
   }
 }

@@ -11,9 +11,11 @@ export class OwnPieces implements PieceMap {
   private readonly id: Uint8Array
   private readonly journal: Journal
 
-  constructor(id: string, journal: Journal) {
+  /** `count` pieces, as the record of the file says. */
+  constructor(id: string, count: number, journal: Journal) {
     this.id = fromHex(id)
     this.journal = journal
+    if (count === 1) this.starts = Promise.resolve([0])
   }
 
   async pieceAt(offset: number): Promise<PieceView> {

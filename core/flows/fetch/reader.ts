@@ -1,13 +1,15 @@
 import { toHex, type Bytes } from '../../base/bytes.ts'
 import { AppError, asAppError, isAppError, throwIfAborted } from '../../base/errors.ts'
+import { Gate } from '../../base/gate.ts'
 import type { Outcome } from '../../placement/conduct.ts'
 import type { RowSource } from '../../placement/order.ts'
 import type { Clock } from '../../ports/clock.ts'
-import type { Coder } from '../../ports/coder.ts'
+import type { ChunkRows, Coder } from '../../ports/coder.ts'
 import type { PeerKey } from '../../ports/network.ts'
 import type { ShardRoot } from '../../ports/shard-store.ts'
 import { ByteCache } from './cache.ts'
 import type { PieceMap, PieceRow, PieceView } from './piece.ts'
+import { Packs } from './packs.ts'
 import { fetchRows, type FetchedRow } from './rows.ts'
 
 /** Pieces asked for ahead of the reader: keeps a stream ahead of its player, and bounds memory (a piece is at most 16 MiB). */
@@ -34,26 +36,56 @@ export interface FetchDeps {
   readonly note: (view: PieceView, row: PieceRow, outcome: Outcome, bytes: number, took: number) => void
 }
 
+/** Frames of one pack that are opened at once: more than any machine has cores, far fewer than the coder lets wait. */
+const OPENING = 32
+
 /** Fetches and opens pieces; one per storage, so that all readers share its cache. */
 export class Fetcher {
   private readonly cache = new ByteCache(CACHE_BYTES)
+  private readonly packs = new Packs(this.cache, (view, signal) => this.sealed(view, signal))
+  private readonly opening = new Gate(OPENING)
   private readonly deps: FetchDeps
 
   constructor(deps: FetchDeps) {
     this.deps = deps
   }
 
-  /** Plaintext of a piece: at most 16 MiB, shared with the cache, so not to be changed or transferred. Errors: `transient` `chunk.too-few`, `corrupt`, `aborted`. */
-  async piece(view: PieceView, signal: AbortSignal): Promise<Bytes> {
+  /**
+   * Plaintext of a piece: at most 16 MiB, shared with the cache, so not to be changed or transferred. `many`: other pieces of its pack will be read, too.
+   * Errors: `transient` `chunk.too-few`, `corrupt`, `aborted`.
+   */
+  async piece(view: PieceView, many: boolean, signal: AbortSignal): Promise<Bytes> {
     const name = toHex(view.frame.hash)
     const known = this.cache.get(name)
     if (known !== undefined) return known
-    const plain = (await this.fromRanges(view, signal)) ?? (await this.fromRows(view, signal))
+    const plain = (await this.small(view, many, signal)) ?? (await this.fromRows(view, signal))
     this.cache.put(name, plain)
     return plain
   }
 
+  /** A small frame: out of its pack when that is here, or comes whole; else by itself. `undefined` when it is not small, or cannot be had so. */
+  private async small(view: PieceView, many: boolean, signal: AbortSignal): Promise<Bytes | undefined> {
+    const { frame, shardSize, k } = view
+    if (frame.length > k * shardSize * RANGE_PART) return undefined
+    const pack = await this.packs.get(view, many, signal)
+    if (pack === undefined) return this.fromRanges(view, signal)
+    await this.opening.enter(1, signal)
+    try {
+      return await this.deps.coder.open(pack.slice(frame.offset, frame.offset + frame.length), frame, signal)
+    } finally {
+      this.opening.leave(1)
+    }
+  }
+
   private async fromRows(view: PieceView, signal: AbortSignal): Promise<Bytes> {
+    return await this.deps.coder.decode(await this.rows(view, signal), view.frame, signal)
+  }
+
+  private async sealed(view: PieceView, signal: AbortSignal): Promise<Bytes> {
+    return await this.deps.coder.join(await this.rows(view, signal), signal)
+  }
+
+  private async rows(view: PieceView, signal: AbortSignal): Promise<ChunkRows> {
     const rows = await fetchRows(
       this.ordered(view),
       view.k,
@@ -68,13 +100,12 @@ export class Fetcher {
     const sized = rows.every(({ bytes }) => bytes.length === view.shardSize)
     if (!sized) throw new AppError('corrupt', 'chunk.damaged', 'a piece has another size than its manifest says')
     const { k, n, shardSize } = view
-    return await this.deps.coder.decode({ k, n, shardSize, rows }, view.frame, signal)
+    return { k, n, shardSize, rows }
   }
 
-  /** A small frame of a pack, from the data rows it lies in; `undefined` when it is not small or a row cannot be had. */
+  /** A small frame of a pack, from the data rows it lies in; `undefined` when a row cannot be had. */
   private async fromRanges(view: PieceView, signal: AbortSignal): Promise<Bytes | undefined> {
-    const { frame, shardSize, k } = view
-    if (frame.length > k * shardSize * RANGE_PART) return undefined
+    const { frame, shardSize } = view
     const first = Math.floor(frame.offset / shardSize)
     const last = Math.floor((frame.offset + frame.length - 1) / shardSize)
     const parts: Promise<FetchedRow | undefined>[] = []
@@ -114,6 +145,11 @@ export class Fetcher {
   }
 }
 
+export interface ReadOptions {
+  readonly many?: boolean
+  readonly signal?: AbortSignal
+}
+
 /** What a file is, and its bytes. */
 export interface FileReader {
   readonly name: string
@@ -124,9 +160,9 @@ export interface FileReader {
   readonly modified: number
   /**
    * `length` bytes from `offset`, in parts of at most 16 MiB that belong to the caller; less at the end of the file. Nothing is fetched
-   * before the first part is asked for. Errors: `transient` `chunk.too-few` (data: found, needed, total): asking again may help; `corrupt`; `aborted`.
+   * before the first part is asked for. `many`: who reads is reading many files, so that whole packs are worth their traffic. Errors: `transient` `chunk.too-few` (data: found, needed, total): asking again may help; `corrupt`; `aborted`.
    */
-  read(offset: number, length: number, options?: { signal?: AbortSignal }): AsyncIterable<Bytes>
+  read(offset: number, length: number, options?: ReadOptions): AsyncIterable<Bytes>
 }
 
 /** `read` of a `FileReader` over `pieces`. */
@@ -134,7 +170,7 @@ export async function* readPieces(
   pieces: PieceMap,
   fetcher: Fetcher,
   span: { readonly offset: number; readonly end: number },
-  signal: AbortSignal | undefined,
+  { many = false, signal }: ReadOptions,
 ): AsyncIterable<Bytes> {
   const control = new AbortController()
   const stop = signal === undefined ? control.signal : AbortSignal.any([signal, control.signal])
@@ -144,7 +180,7 @@ export async function* readPieces(
     for (let at = span.offset; at < span.end; ) {
       while (ahead.length <= READ_AHEAD && next < span.end) {
         const view = await pieces.pieceAt(next, stop)
-        ahead.push(start(fetcher, view, stop))
+        ahead.push(start(fetcher, view, many, stop))
         next = view.start + view.frame.size
       }
       const piece = await ahead.shift()
@@ -160,8 +196,8 @@ export async function* readPieces(
 }
 
 /** Begins a fetch whose failure is told when it is its turn, not before. */
-function start(fetcher: Fetcher, view: PieceView, signal: AbortSignal): Promise<{ view: PieceView; plain: Bytes }> {
-  const fetching = fetcher.piece(view, signal).then((plain) => ({ view, plain }))
+function start(fetcher: Fetcher, view: PieceView, many: boolean, signal: AbortSignal): Promise<{ view: PieceView; plain: Bytes }> {
+  const fetching = fetcher.piece(view, many, signal).then((plain) => ({ view, plain }))
   fetching.catch((error: unknown) => isAppError(error))
   return fetching
 }
