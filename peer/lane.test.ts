@@ -1,3 +1,4 @@
+import { createServer, type AddressInfo } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { ByteStream } from '../core/ports/network.ts'
 import { LANE_BYTES, MAX_LANE_STREAMS } from './lane.ts'
@@ -61,6 +62,19 @@ describe('the relayed lane', () => {
     await until(() => host.network.state().relayed.includes(guest.identity.key))
     open.abort(new Error('enough'))
     await until(() => guest.network.state().relayed.length === 0 && !host.network.state().relayed.includes(guest.identity.key))
+  })
+
+  it('is taken beside a direct way that never comes to an end, as where UDP is blocked', { timeout: 30_000 }, async () => {
+    const guest = await world.client()
+    const silent = createServer(() => undefined)
+    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve))
+    const { key, addresses } = hint(host)
+    const deadEnd = `/ip4/127.0.0.1/tcp/${String((silent.address() as AddressInfo).port)}/ws`
+    const stream = await guest.network.open({ key, addresses: [deadEnd, ...addresses] }, ECHO, { signal: AbortSignal.timeout(15_000) })
+    expect(stream.relayed).toBe(true)
+    await stream.close()
+    silent.close()
+    await guest.network.close()
   })
 
   it('refuses a big one by name at both ends, harms nobody else, and can be opened anew', { timeout: 20_000 }, async () => {

@@ -21,6 +21,8 @@ const NEGOTIATE_WITHIN_MS = 15_000
 const DIAL_WITHIN_MS = 20_000
 /** And through a relay: two round trips of a connection that is there, in most cases. */
 const LANE_WITHIN_MS = 10_000
+/** A direct way gets so much time before the lane is tried beside it. Handshakes take seconds on a slow device, and where UDP is blocked they never end. */
+const LANE_AFTER_MS = 7000
 /** How long to ask the DHT where a peer is now. */
 const LOOKUP_WITHIN_MS = 10_000
 
@@ -127,16 +129,38 @@ export class Libp2pNetwork implements Network {
     }
     const early = this.lanes.failedLately(hint.key) ? await this.earlyLane(hint, protocol, signal) : undefined
     if (early !== undefined) return early
+    const way = await this.directOrLane(hint, protocol, signal)
+    return 'remotePeer' in way ? byteStream(await negotiate(way, protocol, signal)) : way
+  }
+
+  /** A direct connection, or a stream over a relay when there is none, or none in time. A direct one that comes later ends the lane. */
+  private async directOrLane(hint: PeerHint, protocol: string, signal: AbortSignal | undefined): Promise<Connection | ByteStream> {
+    const peer = peerIdOf(hint.key)
     const seen: Multiaddr[] = []
-    const connection = await this.connect(peer, hint.addresses, seen, signal).catch((error: unknown) => {
+    const trying = new AbortController()
+    const stop = () => trying.abort()
+    signal?.addEventListener('abort', stop, { once: true })
+    const connecting = this.connect(peer, hint.addresses, seen, trying.signal)
+    const ways = [() => connecting, () => this.openLane(hint.key, seen, protocol, signal)]
+    try {
+      const way = await firstOf<Connection | ByteStream>(ways, (limit) => this.init.clock.sleep(LANE_AFTER_MS, limit), trying.signal)
+      this.lanes.noteDirect(hint.key, 'remotePeer' in way)
+      if (!('remotePeer' in way)) void connecting.then(() => this.leaveLane(hint.key), (error: unknown) => this.init.log('debug', 'no direct way to a peer', {}, error))
+      return way
+    } catch (error) {
       throwIfAborted(signal)
       this.lanes.noteDirect(hint.key, false)
-      this.init.log('debug', 'no direct way to a peer', {}, error)
-      return undefined
-    })
-    if (connection === undefined) return this.openLane(hint.key, seen, protocol, signal)
-    this.lanes.noteDirect(hint.key, true)
-    return byteStream(await negotiate(connection, protocol, signal))
+      throw error instanceof AggregateError ? error.errors.at(-1) : error
+    } finally {
+      signal?.removeEventListener('abort', stop)
+    }
+  }
+
+  /** A direct way was found after all: who uses the lane opens its streams anew. */
+  private leaveLane(key: PeerKey): void {
+    this.lanes.noteDirect(key, true)
+    const relayed = this.init.node.getConnections(peerIdOf(key)).filter((connection) => connection.limits !== undefined)
+    for (const connection of relayed) connection.abort(new AppError('transient', 'stream.lost', 'a direct way was found'))
   }
 
   /** The lane before anything else, by the addresses that are at hand; `undefined` when it leads nowhere. */
@@ -168,7 +192,7 @@ export class Libp2pNetwork implements Network {
     }
     const ways = this.bestFirst(laneAddresses(addresses, peer))
     if (ways.length === 0) throw new AppError('transient', 'peer.unreachable', 'no address of the peer answers')
-    const connection = await node.dial(ways, { signal: within(LANE_WITHIN_MS, signal) })
+    const connection = await this.dialInTurn(ways, within(LANE_WITHIN_MS, signal))
     const stream = await connection.newStream(protocol, options)
     return direct(connection) ? byteStream(stream) : this.lanes.stream(stream, connection, key)
   }
@@ -199,7 +223,7 @@ export class Libp2pNetwork implements Network {
     const { node, clock } = this.init
     const [first = [], ...others] = waysOf(this.bestFirst(addresses))
     const queued = async (limit: AbortSignal) => mustBeDirect(await node.dial(first, { signal: limit }))
-    const beside = others.map((way) => (limit: AbortSignal) => this.dialInTurn(way, limit))
+    const beside = others.map((way) => async (limit: AbortSignal) => mustBeDirect(await this.dialInTurn(way, limit)))
     return firstOf([queued, ...beside], (limit) => clock.sleep(HEAD_START_MS, limit), signal)
   }
 
@@ -209,12 +233,12 @@ export class Libp2pNetwork implements Network {
     for (const address of addresses) {
       if (signal.aborted) break
       try {
-        return mustBeDirect(await this.init.node.services.dialler.dial(address, { signal: within(ADDRESS_DIAL_TIMEOUT_MS, signal) }))
+        return await this.init.node.services.dialler.dial(address, { signal: within(ADDRESS_DIAL_TIMEOUT_MS, signal) })
       } catch (error) {
         failures.push(error)
       }
     }
-    throw new AggregateError(failures, 'none of these addresses leads to the peer')
+    throw new AppError('transient', 'peer.unreachable', 'none of these addresses leads to the peer', { cause: failures.at(-1) })
   }
 
   /** Best first, and what needs a relay that is not there last. */

@@ -7,8 +7,8 @@ import type { Hosts } from './hosts.ts'
 
 /** Connected hosts beyond which no more are sought: a group uses 16, and some may fail. */
 export const MOST_HOSTS = 24
-/** One dial may take this long, in ms. */
-const DIAL_MS = 10_000
+/** One dial may take this long, in ms: a direct way gets 7 s by itself, and then the way over a relay beside it (peer/network.ts). */
+const DIAL_MS = 15_000
 /** Waits between rounds, in ms: short while hosts turn up, longer each time none did. A round dials known hosts that are away. */
 const FIRST_WAIT = 1000
 const LONGEST_WAIT = 10_000
