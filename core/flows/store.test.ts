@@ -1,6 +1,8 @@
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { fromHex, type Bytes } from '../base/bytes.ts'
+import { AppError } from '../base/errors.ts'
 import { LEASE_SECONDS } from '../formats/receipt.ts'
+import type { MetaStore } from '../ports/meta-store.ts'
 import { SeededRandom } from '../testkit/seeded-random.ts'
 import { reads, storageWorld, testFile, type StorageWorld } from '../testkit/storage-world.ts'
 
@@ -81,6 +83,33 @@ describe('hosts', () => {
     await device.running.retry(id).catch(() => undefined)
     await device.reaches(id, 'safe', 'stored')
     for (const host of full) expect((await host.vault.usage()).used).toBeLessThanOrEqual(300_000)
+    expect(await reads(device.running.fileReader(id), bytes)).toBe(true)
+  })
+})
+
+describe('a host whose disk fills up', () => {
+  test('before it can sign for what it acknowledged loses these pieces to others', async () => {
+    const made = await world()
+    let full = false
+    const wrapMeta = (store: MetaStore): MetaStore => ({
+      get: (key) => store.get(key),
+      range: (prefix) => store.range(prefix),
+      close: () => store.close(),
+      async batch(changes, options) {
+        full ||= changes.some((change) => 'put' in change && change.put.startsWith('lease/'))
+        if (full) throw new AppError('quota', 'storage.full', 'the disk is full')
+        await store.batch(changes, options)
+      },
+    })
+    const [broken] = await made.hosts(1, { wrapMeta })
+    const sound = await made.hosts(3)
+    const device = made.device()
+    await device.start()
+    const bytes = noise(2 * MIB)
+    const id = await device.store(testFile('a', bytes))
+    expect(full).toBe(true)
+    broken?.kill()
+    expect(sound.every(({ shardDisk }) => shardDisk.shards.size > 0)).toBe(true)
     expect(await reads(device.running.fileReader(id), bytes)).toBe(true)
   })
 })

@@ -34,6 +34,8 @@ export class Channel {
   violated = false
   /** DATA bytes that the peer may still send. */
   granted = WINDOW
+  /** Bytes of our DATA that the peer has taken, in all. */
+  taken = 0
   readonly remote: PeerKey
   private readonly stream: ByteStream
   private readonly clock: Clock
@@ -97,6 +99,11 @@ export class Channel {
     return this.outbox.busy
   }
 
+  private credited(bytes: number): void {
+    this.outbox.grant(bytes)
+    this.taken += bytes
+  }
+
   /** `bytes` of DATA were consumed: gives the peer as much credit again. */
   consumed(bytes: number): void {
     this.uncredited += bytes
@@ -134,7 +141,7 @@ export class Channel {
   }
 
   private async handle(message: Message, receive: Receive): Promise<void> {
-    if (message.type === 'credit') this.outbox.grant(message.bytes)
+    if (message.type === 'credit') this.credited(message.bytes)
     else if (message.type === 'error' && message.id === 0) {
       this.finish({ error: fromWire(message, this.remote), tell: false, lost: false })
     } else {

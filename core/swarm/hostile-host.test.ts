@@ -8,7 +8,7 @@ import { RawPeer } from '../testkit/raw-peer.ts'
 import { memoryPair } from '../testkit/memory-stream.ts'
 import { keyPair, shardWorld, type KeyPair, type ShardWorld } from '../testkit/shard-world.ts'
 import { openShardClient } from './client.ts'
-import { HELLO_TIME, MAX_DATA, REQUEST_LIMIT, REQUEST_STALL } from './limits.ts'
+import { HELLO_TIME, MAX_DATA, REQUEST_LIMIT, REQUEST_STALL, UPLOAD_LIMIT } from './limits.ts'
 import type { ShardClient } from './shard-client.ts'
 
 const hostKey = keyPair(600)
@@ -258,6 +258,23 @@ describe('a client gives up', () => {
       if (message?.type === 'cancel') break
       await world.clock.advance(10_000)
     }
+    expect(await forgotten).toMatchObject({ kind: 'transient', code: 'host.stalled' })
+  })
+
+  test('on an upload that a busy host has all of and never acknowledges, within two minutes', async () => {
+    const { world, host, client } = await scene()
+    const forgotten = failure(client.put(root, new Uint8Array(1000)))
+    await host.expect('put')
+    await host.expect('data')
+    let waited = 0
+    for (; waited < 3 * UPLOAD_LIMIT; waited += 10_000) {
+      void failure(client.has([root]))
+      const message = await host.next()
+      if (message?.type === 'cancel') break
+      if (message?.type === 'has') await host.send({ type: 'verdicts', id: message.id, verdicts: [0] })
+      await world.clock.advance(10_000)
+    }
+    expect(waited).toBeLessThan(2 * UPLOAD_LIMIT)
     expect(await forgotten).toMatchObject({ kind: 'transient', code: 'host.stalled' })
   })
 

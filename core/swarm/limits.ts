@@ -106,6 +106,8 @@ export const REPUBLISH_LANES = 4
 export const REQUEST_STALL = 30_000
 /** A request is given up after this even when the host serves others meanwhile, in ms. */
 export const REQUEST_LIMIT = 5 * 60_000
+/** An upload is given up after this, in ms, when the host has taken no byte of any meanwhile: its disk hangs, whatever else it answers. */
+export const UPLOAD_LIMIT = 60_000
 /** How often a client looks after its open requests, in ms. */
 export const CLIENT_STEP = 5000
 /** Requests per second and burst that a client allows itself: a little under what a host refuses. */

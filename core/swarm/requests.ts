@@ -3,7 +3,7 @@ import type { Bytes } from '../base/bytes.ts'
 import { Gate } from '../base/gate.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Channel, ChannelMessage } from './channel.ts'
-import { CLIENT_BURST, CLIENT_RATE, CLIENT_STEP, MAX_OPEN, MAX_SHARD, REQUEST_LIMIT, REQUEST_STALL } from './limits.ts'
+import { CLIENT_BURST, CLIENT_RATE, CLIENT_STEP, MAX_OPEN, MAX_SHARD, REQUEST_LIMIT, REQUEST_STALL, UPLOAD_LIMIT } from './limits.ts'
 import type { Message } from './messages.ts'
 import type { Transfer } from './outbox.ts'
 import { TokenBucket } from './token-bucket.ts'
@@ -41,6 +41,9 @@ export class Requests {
   private nextId = 1
   /** DATA that may still arrive for requests that were cancelled. */
   private stray = 0
+  /** Bytes that the host had taken when it was last looked, and for how long it has taken none, in ms. */
+  private taken = 0
+  private noTaker = 0
   private watching = false
   private asked = 0
 
@@ -175,12 +178,16 @@ export class Requests {
       this.stop(stalled)
       return this.channel.stop(stalled)
     }
+    this.noTaker = this.channel.taken === this.taken ? this.noTaker + CLIENT_STEP : 0
+    this.taken = this.channel.taken
     for (const pending of [...this.pending.values()]) {
-      // What is still being sent waits for its turn on the line, not for the host.
-      const moving = pending.moved || ((pending.transfer?.left ?? 0) > 0 && still === 0)
+      const { transfer } = pending
+      // What is still being sent waits for its turn on the line, not for the host, as long as that takes anything.
+      const moving = pending.moved || ((transfer?.left ?? 0) > 0 && this.noTaker < REQUEST_STALL)
       pending.quiet = moving ? 0 : pending.quiet + CLIENT_STEP
       pending.moved = false
-      if (pending.quiet >= REQUEST_LIMIT) pending.fail(stalled)
+      const limit = transfer !== undefined && this.noTaker >= UPLOAD_LIMIT ? UPLOAD_LIMIT : REQUEST_LIMIT
+      if (pending.quiet >= limit) pending.fail(stalled)
     }
   }
 }

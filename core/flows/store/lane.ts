@@ -63,6 +63,8 @@ export class Lane {
   private failures = 0
   /** When it began to fail, ms since 1970. */
   private failingSince: number | undefined
+  /** Its disk is too full to keep what a receipt stands for. */
+  private unsigned = false
   private readonly deps: LaneDeps
 
   constructor(host: PeerKey, deps: LaneDeps) {
@@ -229,6 +231,7 @@ export class Lane {
       answer = await client.commit(batch.map(entryOf), { signal })
     } catch (error) {
       if (isAppError(error, 'absent')) this.unstage(batch)
+      this.unsigned = isAppError(error, 'quota')
       throw error
     }
     this.staged = this.staged.filter((parcel) => !batch.includes(parcel))
@@ -261,8 +264,9 @@ export class Lane {
     }
     hosts.cool(this.host, error.kind === 'quota' ? 'full' : patient ? 'down' : 'refuses')
     if (error.kind === 'corrupt') hosts.note(this.host, 'corrupt', 0, 0)
-    // A full host still gives receipts for what it has acknowledged.
-    const all = error.kind !== 'quota' && (!patient || lasted >= ACKNOWLEDGED_MS)
+    // A full host still gives receipts for what it has acknowledged, unless it just could not.
+    const all = patient ? lasted >= ACKNOWLEDGED_MS : error.kind !== 'quota' || this.unsigned
+    this.unsigned = false
     if (await this.deps.evacuate(this.host, error, all ? ['none', 'acknowledged'] : ['none'])) {
       if (!patient || all) this.recovered()
       if (!patient) return
