@@ -114,6 +114,35 @@ describe('a host whose disk fills up', () => {
   })
 })
 
+describe('a host that lost what it had acknowledged', () => {
+  test('and has no room for it any more loses these pieces to others', async () => {
+    const made = await world()
+    let kept = 0
+    let lost = false
+    const wrapMeta = (store: MetaStore): MetaStore => ({
+      get: (key) => (lost && key.startsWith('hold/') ? Promise.resolve(undefined) : store.get(key)),
+      range: (prefix) => store.range(prefix),
+      close: () => store.close(),
+      async batch(changes, options) {
+        const holds = changes.filter((change) => 'put' in change && change.put.startsWith('hold/')).length
+        if (lost && holds > 0) throw new AppError('quota', 'storage.full', 'the disk is full')
+        kept += holds
+        await store.batch(changes, options)
+        lost = kept >= 3
+      },
+    })
+    const [broken] = await made.hosts(1, { wrapMeta })
+    await made.hosts(3)
+    const device = made.device()
+    await device.start()
+    const bytes = noise(2 * MIB)
+    const id = await device.store(testFile('a', bytes))
+    expect(lost).toBe(true)
+    broken?.kill()
+    expect(await reads(device.running.fileReader(id), bytes)).toBe(true)
+  })
+})
+
 describe('packs and known content', () => {
   test('three hundred small files share packs, and each reads back', async () => {
     const made = await world()

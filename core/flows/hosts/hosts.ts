@@ -126,8 +126,11 @@ export class Hosts {
 
   /** Leaves a host alone for a while when hosts are chosen. */
   cool(key: PeerKey, kind: Trouble): void {
-    this.trouble.set(key, { kind, until: this.deps.clock.now() + COOLING[kind] })
-    this.changed.ring()
+    const now = this.deps.clock.now()
+    const known = this.trouble.get(key)
+    this.trouble.set(key, { kind, until: now + COOLING[kind] })
+    // Said again it is no news: two lanes whose hosts are gone would wake each other for ever.
+    if (known?.kind !== kind || known.until <= now) this.changed.ring()
   }
 
   /** A host answered that was thought to be down. */

@@ -37,6 +37,8 @@ export interface LaneDeps {
   readonly clock: Clock
   /** A row was acknowledged. Resolves when that is durable. */
   readonly acknowledged: (rows: readonly ChunkRow[]) => Promise<void>
+  /** The host does not have them, whatever it acknowledged before. */
+  readonly unstaged: (rows: readonly ChunkRow[]) => void
   /** A receipt came for `rows`. Resolves when that is durable. */
   readonly leased: (rows: readonly ChunkRow[], receipt: Receipt, bytes: Uint8Array) => Promise<void>
   /** The host takes no more: gives its rows in one of `states` to others. Resolves to whether all of these went. */
@@ -156,7 +158,8 @@ export class Lane {
       for (const [i, parcel] of parcels.entries()) {
         const verdict = verdicts[i]
         if (verdict === 'staged' || verdict === 'leased') await this.acknowledge(parcel, left)
-        else if (verdict === 'send') wanted.push(parcel)
+        else this.deps.unstaged(parcel.rows)
+        if (verdict === 'send') wanted.push(parcel)
       }
       await this.putAll(client, wanted, left, signal)
       if (verdicts.includes('full')) throw new AppError('quota', 'host.full', 'the host has no room for a shard')

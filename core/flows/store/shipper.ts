@@ -154,6 +154,8 @@ export class Shipper {
       outbox,
       clock,
       acknowledged: (rows) => this.acknowledged(rows),
+      // Not written down: after a crash they are offered again all the same.
+      unstaged: (rows) => { for (const { chunk, index } of rows) setState(chunk, index, 'none', undefined) },
       leased: (rows, receipt, bytes) => this.receipted(rows, receipt, bytes),
       evacuate: (host, error, states) => this.evacuate(host, error, states),
       broken: (rows, error) => { this.broken(rows, error) },
