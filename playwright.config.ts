@@ -7,8 +7,6 @@ const executablePath = await findChromium()
 export default defineConfig({
   testDir: 'e2e',
   testMatch: '**/*.e2e.ts',
-  // Many minutes on two cores, and not steady yet: `npm run test:long` runs them.
-  testIgnore: process.env['SHOAL_LONG'] === undefined ? ['**/flood.e2e.ts'] : [],
   outputDir: '.cache/e2e',
   workers: 1,
   retries: 0,

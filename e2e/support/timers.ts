@@ -1,32 +1,11 @@
 import type { Page, Worker } from '@playwright/test'
+import { join } from 'node:path'
 
-/** Put before the peer worker's own code: keeps the timers that wait. It says nothing of those that the browser itself has. */
-const COUNTER = `{
-  const waiting = (globalThis.waitingTimers = new Set())
-  for (const [set, clear, once] of [['setTimeout', 'clearTimeout', true], ['setInterval', 'clearInterval', false]]) {
-    const [real, end] = [globalThis[set], globalThis[clear]]
-    globalThis[set] = (act, ...rest) => {
-      const id = real((...given) => {
-        if (once) waiting.delete(id)
-        act(...given)
-      }, ...rest)
-      waiting.add(id)
-      return id
-    }
-    globalThis[clear] = (id) => {
-      waiting.delete(id)
-      end(id)
-    }
-  }
-}
-`
+/** What a Shoal is started with so that its peer workers count their timers. Routing the worker's script instead would leave its own requests without an answer. */
+export const COUNTS_TIMERS = join(import.meta.dirname, 'count-timers.mjs')
 
-/** Opens Shoal at `url` with a peer worker that counts its timers. The context must block service workers, or they would answer instead. */
-export async function countTimers(page: Page, url: string): Promise<Worker> {
-  await page.route(/\/assets\/peer-worker[^/]*\.js$/, async (route) => {
-    const response = await route.fetch()
-    await route.fulfill({ response, body: COUNTER + (await response.text()) })
-  })
+/** The peer worker of `page`, which opens Shoal at `url`. */
+export async function openCounted(page: Page, url: string): Promise<Worker> {
   const starting = page.waitForEvent('worker', (worker) => worker.url().includes('peer-worker'))
   await page.goto(url)
   return starting
