@@ -106,6 +106,7 @@ async function* within({ start, end }: ByteRange, stream: ReadableStream<Uint8Ar
     }
     if (held > 0) yield concat(parts)
   } finally {
-    await reader.cancel()
+    // It rejects with what it is given, which nobody needs to hear again.
+    await reader.cancel().catch(() => undefined)
   }
 }
