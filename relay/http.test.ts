@@ -36,6 +36,15 @@ describe('the HTTP port of the relay', () => {
     socket.destroy()
   })
 
+  it('keeps pages, scripts and answers of all kinds apart from other sites, and only the service worker not: else a tab that crashes takes it along', async () => {
+    const policy = async (path: string): Promise<string | null> => {
+      const response = await fetch(`http://127.0.0.1:${http.port}${path}`, { method: 'HEAD' })
+      return response.headers.get('Cross-Origin-Embedder-Policy')
+    }
+    for (const path of ['/', '/big.js', '/relay.json', '/nothing-here']) expect(await policy(path)).toBe('require-corp')
+    expect(await policy('/service-worker.js')).toBeNull()
+  })
+
   it.runIf(process.platform === 'linux')('lets go of a file when whoever asked for it goes away half-way', async () => {
     const open = async (): Promise<number> => {
       const numbers = await readdir('/proc/self/fd')

@@ -166,6 +166,16 @@ describe('the peer as a page sees it', () => {
     watched.catch(() => undefined)
   })
 
+  it('[P5] opens a ZIP at the next leader with the same files in the same order', async () => {
+    const making: Partial<PeerContract> = { downloadZip: async (_, token) => ({ token: token ?? 'token', url: '/s' }), serve: async () => undefined }
+    line.connect(new TestLeader('1', making))
+    const { token } = await line.peer.downloadZip(['b', 'a'])
+    const second = new TestLeader('2', making)
+    line.connect(second)
+    await line.peer.serve(token, new MessageChannel().port1)
+    expect(second.asked[0]).toBe('downloadZip b,a token')
+  })
+
   it('[P5] serves a download at the next leader as soon as that can open it', async () => {
     let tries = 0
     line.connect(new TestLeader('1', { downloadLink: async () => ({ token: 'token', url: '/s' }) }))
