@@ -83,8 +83,10 @@ describe('A folder of files', () => {
   it('says transient, never absent, when the index fails', async () => {
     folder = await newFolder()
     const index = await openLevelMetaStore(join(folder, 'index'))
-    const store = await openShardStore(await openNodeShardFiles(join(folder, 'shards')), index)
-    await store.put(testRoot(1), testBytes(1000, 1))
+    const files = await openNodeShardFiles(join(folder, 'shards'))
+    await (await openShardStore(files, index)).put(testRoot(1), testBytes(1000, 1))
+    // Another one over the same disk: what a store has just put it knows without its index.
+    const store = await openShardStore(files, index)
     await index.close()
     await expect(store.get(testRoot(1))).rejects.toMatchObject({ kind: 'transient' })
     await expect(store.size(testRoot(1))).rejects.toMatchObject({ kind: 'transient' })
