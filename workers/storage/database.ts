@@ -1,4 +1,4 @@
-import { openDB, type DBSchema, type IDBPDatabase } from 'idb'
+import { openDB, type DBSchema, type IDBPDatabase, type IDBPTransaction, type StoreNames } from 'idb'
 import { AppError, asAppError } from '../../core/base/errors.ts'
 
 /** The one database of the origin (docs/formats/vault-disk.md 2). The first four are key-value stores of their own: ASCII keys, bytes. */
@@ -22,6 +22,19 @@ export type ShoalDatabase = IDBPDatabase<ShoalSchema>
 
 /** 2: `vault`. */
 const VERSION = 2
+
+const STORES = ['list', 'shards', 'device', 'vault', 'handles'] as const
+
+type WriteTransaction = IDBPTransaction<ShoalSchema, StoreNames<ShoalSchema>[], 'readwrite'>
+
+/**
+ * A transaction that may write to any object store; every write begins with this. It spans all of them, so that no two are under way at once, in
+ * whichever tab: Chromium (156) throws away all databases of an origin when it died in the midst of two of one database (docs/formats/vault-disk.md 2).
+ * `relaxed` survives the process, `strict` a loss of power too.
+ */
+export function beginWrite(database: ShoalDatabase, durability: 'strict' | 'relaxed'): WriteTransaction {
+  return database.transaction([...STORES], 'readwrite', { durability })
+}
 
 /** Opens the database `name`. Throws `transient` (`meta.failed`) where the browser refuses it, as private windows may. */
 export async function openDatabase(name: string): Promise<ShoalDatabase> {

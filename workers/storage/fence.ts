@@ -1,6 +1,6 @@
 import { AppError } from '../../core/base/errors.ts'
 import type { ShardFiles } from '../../core/vault/shard-files.ts'
-import { storageError, type BytesStore, type ShoalDatabase } from './database.ts'
+import { beginWrite, storageError, type BytesStore, type ShoalDatabase } from './database.ts'
 
 // docs/protocols/leader.md, "Who writes".
 
@@ -21,7 +21,7 @@ export interface Fence {
 /** Begins a new epoch [F1]: from now on no earlier leader writes. Throws `quota`, `transient` (`meta.failed`). */
 export async function raiseFence(database: ShoalDatabase): Promise<Fence> {
   try {
-    const transaction = database.transaction(STORES, 'readwrite', { durability: 'strict' })
+    const transaction = beginWrite(database, 'strict')
     const known = await transaction.objectStore('device').getAllKeys(IDBKeyRange.bound(PREFIX, END))
     const epoch = Number(known.at(-1)?.slice(PREFIX.length) ?? 0) + 1
     for (const name of STORES) {

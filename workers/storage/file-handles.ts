@@ -1,4 +1,5 @@
-import { storageError, type ShoalDatabase } from './database.ts'
+import type { IDBPObjectStore, StoreNames } from 'idb'
+import { beginWrite, storageError, type ShoalDatabase, type ShoalSchema } from './database.ts'
 import { holder } from './hold.ts'
 
 /** Where the files come from that are being stored, as far as the browser lets a page keep that. */
@@ -16,13 +17,21 @@ interface WithPermission {
   queryPermission(options: { mode: 'read' }): Promise<PermissionState>
 }
 
+type HandleStore = IDBPObjectStore<ShoalSchema, StoreNames<ShoalSchema>[], 'handles', 'readwrite'>
+
 /** The `FileHandles` in `database`. Throws `quota` or `transient` (`meta.failed`). */
 export function idbFileHandles(database: ShoalDatabase): FileHandles {
   const hold = holder()
+  const write = async (change: (handles: HandleStore) => Promise<unknown>): Promise<void> => {
+    try {
+      const transaction = beginWrite(database, 'relaxed')
+      await Promise.all([change(transaction.objectStore('handles')), transaction.done])
+    } catch (error) {
+      rethrow(error)
+    }
+  }
   return {
-    async put(fileId, handle) {
-      await database.put('handles', handle, fileId).catch(rethrow)
-    },
+    put: (fileId, handle) => write((handles) => handles.put(handle, fileId)),
     async file(fileId) {
       const handle = await database.get('handles', fileId).catch(rethrow)
       if (handle === undefined || !(await hold(handle, permitted))) return undefined
@@ -33,9 +42,7 @@ export function idbFileHandles(database: ShoalDatabase): FileHandles {
         return undefined
       }
     },
-    async delete(fileId) {
-      await database.delete('handles', fileId).catch(rethrow)
-    },
+    delete: (fileId) => write((handles) => handles.delete(fileId)),
     ids: () => database.getAllKeys('handles').catch(rethrow),
   }
 }

@@ -9,7 +9,9 @@ import { shardStoreContract, testBytes, testRoot } from '../../core/testkit/shar
 import { installTransferHandlers } from '../errors.ts'
 import type { StorageBench } from '../testkit/storage-bench-worker.ts'
 import { openDatabase } from './database.ts'
+import { raiseFence } from './fence.ts'
 import { idbFileHandles } from './file-handles.ts'
+import { idbMetaStore } from './idb-meta-store.ts'
 
 beforeAll(installTransferHandlers)
 
@@ -215,6 +217,44 @@ describe('file handles', () => {
     expect(await handles.file('a')).toBeUndefined()
     await handles.delete('a')
     expect(await database.get('handles', 'a')).toBeUndefined()
+    database.close()
+    indexedDB.deleteDatabase(name)
+  })
+})
+
+describe('writes to one database', () => {
+  it('are never two at once, in whichever tab and to whichever store: Chromium would throw all away if it died then', async () => {
+    const name = uniqueName()
+    const [first, second] = [await openDatabase(name), await openDatabase(name)]
+    const value = new Uint8Array([1])
+    const under = first.transaction('list', 'readwrite')
+    const order: string[] = []
+    const writes = [
+      idbMetaStore(second, 'vault').batch([{ put: 'a', value }]).then(() => order.push('vault')),
+      idbFileHandles(second).delete('a').then(() => order.push('handles')),
+      raiseFence(second).then(() => order.push('epoch')),
+    ]
+    for (let i = 0; i < 200; i++) await under.store.put(value, `row/${i}`)
+    order.push('list')
+    await Promise.all([under.done, ...writes])
+    expect(order[0]).toBe('list')
+    for (const database of [first, second]) database.close()
+    indexedDB.deleteDatabase(name)
+  })
+
+  it('are each refused alone: one that the browser cannot store costs none of those that waited with it', async () => {
+    const name = uniqueName()
+    const database = await openDatabase(name)
+    const [list, vault] = [idbMetaStore(database, 'list'), idbMetaStore(database, 'vault')]
+    const value = new Uint8Array([1])
+    const settled = await Promise.allSettled([
+      list.batch([{ put: 'first', value }]),
+      list.batch([{ put: 'a', value }]),
+      vault.batch([{ put: 'half', value }, { put: undefined as unknown as string, value }]),
+      vault.batch([{ put: 'b', value }]),
+    ])
+    expect(settled.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'rejected', 'fulfilled'])
+    expect([await list.get('a'), await vault.get('half'), await vault.get('b')]).toEqual([value, undefined, value])
     database.close()
     indexedDB.deleteDatabase(name)
   })
