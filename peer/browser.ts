@@ -18,6 +18,8 @@ const RESERVATIONS = 2
 /** What a tab that serves the DHT keeps for others: 20 MB of memory at most. Records are published again, so they need not outlive it. */
 const MAX_RECORDS = 2000
 const MAX_PROVIDERS = 20_000
+/** Peers that a tab remembers beside providers, more than its table of the DHT holds (1,280): strangers write up to 16 KiB about each. */
+const MAX_PEERS = 2000
 
 export interface BrowserPeerInit extends PeerInit {
   /** 32 bytes, the same at every start: relays and hosts know a peer by its key. */
@@ -36,6 +38,7 @@ export async function startBrowserPeer(init: BrowserPeerInit): Promise<Peer> {
     self,
     maxRecords: MAX_RECORDS,
     maxProviders: MAX_PROVIDERS,
+    maxPeers: MAX_PEERS,
   })
   const { webRtc } = init
   let iceServers: () => readonly IceServer[] = () => []

@@ -41,10 +41,12 @@ describe('what kad-dht keeps', () => {
     for (let rest = time; bytes.length === 0 || rest > 0; rest = Math.floor(rest / 128)) bytes.push((rest % 128) | (rest >= 128 ? 128 : 0))
     return Uint8Array.from(bytes)
   }
-  const know = async (name: string) => {
+  const entry = async (name: string) => {
     const { peerIdFromString } = await import('@libp2p/peer-id')
-    await inner.put(new Key(`/peers/${peerIdFromString(name).toCID().toString()}`), new Uint8Array(1))
+    return new Key(`/peers/${peerIdFromString(name).toCID().toString()}`)
   }
+  const know = async (name: string) => inner.put(await entry(name), new Uint8Array(1))
+  const held = (keys: readonly Key[]) => Promise.all(keys.map(async (at) => store.has(at)))
   const providersOf = async (cid: string) => {
     const found: string[] = []
     for await (const { key: at } of store.query({ prefix: `/dht/provider/${cid}` })) found.push(at.toString().split('/').at(-1)!)
@@ -142,6 +144,42 @@ describe('what kad-dht keeps', () => {
   it('keeps no more about one peer than an answer can carry a hundred times', async () => {
     await store.put(new Key('/peers/x'), new Uint8Array(16 * 1024))
     await expect(store.put(new Key('/peers/x'), new Uint8Array(16 * 1024 + 1))).rejects.toMatchObject({ kind: 'quota', code: 'peer.large' })
+  })
+
+  it('forgets the peers written longest ago when more came by than it keeps, but no provider and not itself, also after a restart', async () => {
+    const names = await Promise.all([2, 3, 4, 5, 6].map(peerName))
+    const [provides, old, renewed, late, latest] = await Promise.all(names.map(entry))
+    const own = await entry(self)
+    const open = () => RecordStore.open({ inner, clock, self, maxPeers: 2 })
+    store = await open()
+    await store.put(provider('cid', names[0]!), varint(clock.now()))
+    for (const at of [own, provides!, old!, renewed!]) await store.put(at, Uint8Array.of(1))
+    await store.put(old!, Uint8Array.of(2))
+    await store.put(renewed!, Uint8Array.of(2))
+    await store.put(late!, Uint8Array.of(1))
+    expect(await held([own, provides!, old!, renewed!, late!])).toEqual([true, true, false, true, true])
+    store = await open()
+    await store.put(renewed!, Uint8Array.of(3))
+    await store.put(latest!, Uint8Array.of(1))
+    expect(await held([own, provides!, renewed!, late!, latest!])).toEqual([true, true, true, false, true])
+  })
+
+  it('a peer that was deleted takes up no room', async () => {
+    const [first, second, third] = await Promise.all([2, 3, 4].map(async (n) => entry(await peerName(n))))
+    store = await RecordStore.open({ inner, clock, self, maxPeers: 2 })
+    await store.put(first!, Uint8Array.of(1))
+    await store.put(second!, Uint8Array.of(1))
+    await store.delete(second!)
+    await store.put(third!, Uint8Array.of(1))
+    expect(await held([first!, third!])).toEqual([true, true])
+  })
+
+  it('keeps no more bytes than an entry has, though the library hands it a small part of a large buffer', async () => {
+    const shared = new Uint8Array(8192).subarray(100, 200)
+    await store.put(await entry(await peerName(2)), shared)
+    const [, value] = [...(inner as unknown as { data: Map<string, Uint8Array> }).data][0]!
+    expect(value).toEqual(shared)
+    expect(value.buffer.byteLength).toBe(100)
   })
 
   it('passes everything else through', async () => {

@@ -6,12 +6,12 @@ import { AppError, asAppError } from '../core/base/errors.ts'
 import type { Clock } from '../core/ports/clock.ts'
 import { PROVIDER_VALIDITY_MS } from './dht.ts'
 import { parsePeerId } from './identity.ts'
+import { KnownPeers, PEERS } from './known-peers.ts'
 import type { Log } from './log.ts'
 import { parseRecord } from './record-format.ts'
 
 const RECORDS = '/dht/record'
 const PROVIDERS = '/dht/provider'
-const PEERS = '/peers'
 
 /** Records kept at most, of 10 KB each at most (discovery.md). */
 export const MAX_RECORDS = 100_000
@@ -27,6 +27,8 @@ export const MAX_PER_KEY = 128
 const MAX_PEER_BYTES = 16 * 1024
 /** Provider entries kept at most: about 100 bytes each. */
 export const MAX_PROVIDERS = 100_000
+/** Peers kept at most that provide nothing, of a few hundred bytes in most cases: the library keeps whoever ever came by, for days. */
+const MAX_PEERS = 100_000
 /** How often expired records are looked for. */
 const SWEEP_MS = 3_600_000
 
@@ -37,11 +39,13 @@ export interface RecordStoreInit {
   readonly self: string
   readonly maxRecords?: number
   readonly maxProviders?: number
+  readonly maxPeers?: number
 }
 
 /**
  * What kad-dht keeps, kept to the rules of discovery.md, since kad-dht itself stores any valid record over any other, never sweeps, and takes
- * any number of provider entries. All else passes through to `inner`.
+ * any number of provider entries; and the peers that libp2p's peer store keeps, no more than `maxPeers` beside the providers: whoever was written longest
+ * ago is forgotten first. All else passes through to `inner`.
  * A `put` that breaks a rule rejects, and kad-dht answers the sender with a reset stream: `denied` `record.older`, `quota` `records.full`,
  * `quota` `providers.full`, `quota` `peer.large`, `invalid` `record.malformed`.
  */
@@ -51,6 +55,8 @@ export class RecordStore extends BaseDatastore {
   private readonly self: string
   private readonly maxRecords: number
   private readonly maxProviders: number
+  private readonly maxPeers: number
+  private readonly peers: KnownPeers
   private records = 0
   private providers = 0
   private readonly perProvider = new Map<string, number>()
@@ -65,19 +71,22 @@ export class RecordStore extends BaseDatastore {
     this.self = init.self
     this.maxRecords = init.maxRecords ?? MAX_RECORDS
     this.maxProviders = init.maxProviders ?? MAX_PROVIDERS
+    this.maxPeers = init.maxPeers ?? MAX_PEERS
+    this.peers = new KnownPeers(init.self)
   }
 
   /** Counts what is there already. */
   static async open(init: RecordStoreInit): Promise<RecordStore> {
     const store = new RecordStore(init)
     for await (const key of init.inner.queryKeys({ prefix: '/dht/' })) store.count(key, 1)
+    for await (const key of init.inner.queryKeys({ prefix: `${PEERS}/` })) store.peers.note(key)
     return store
   }
 
   override async put(key: Key, value: Uint8Array): Promise<Key> {
     if (within(key, RECORDS)) return this.exclusive(() => this.putRecord(key, value))
     if (within(key, PROVIDERS)) return this.exclusive(() => this.putProvider(key, value))
-    if (within(key, PEERS) && value.length > MAX_PEER_BYTES) throw new AppError('quota', 'peer.large', 'more than is kept about one peer')
+    if (within(key, PEERS)) return this.putPeer(key, value)
     return this.inner.put(key, value)
   }
 
@@ -90,12 +99,13 @@ export class RecordStore extends BaseDatastore {
   }
 
   override async delete(key: Key): Promise<void> {
+    if (within(key, PEERS)) this.peers.forget(key)
     if (!within(key, RECORDS) && !within(key, PROVIDERS)) return this.inner.delete(key)
     await this.exclusive(() => this.remove(key))
   }
 
   override batch(): Batch {
-    // Only the peer store batches; kad-dht's own keys go through `put` and `delete` above.
+    // Only the library's keychain batches; the peer store and kad-dht use `put` and `delete` above.
     return this.inner.batch()
   }
 
@@ -132,7 +142,7 @@ export class RecordStore extends BaseDatastore {
     } else if (this.records >= this.maxRecords) {
       throw new AppError('quota', 'records.full', 'no room for another record')
     }
-    await this.inner.put(key, value)
+    await this.inner.put(key, alone(value))
     if (held === undefined) this.records++
     return key
   }
@@ -148,8 +158,17 @@ export class RecordStore extends BaseDatastore {
       const others = (this.perKey.get(providedKey(key)) ?? 0) >= MAX_PER_KEY
       if (mine || others || this.providers >= this.maxProviders) throw new AppError('quota', 'providers.full', 'no room for another provider entry')
     }
-    await this.inner.put(key, value)
+    await this.inner.put(key, alone(value))
     if (!known) this.count(key, 1)
+    return key
+  }
+
+  private async putPeer(key: Key, value: Uint8Array): Promise<Key> {
+    if (value.length > MAX_PEER_BYTES) throw new AppError('quota', 'peer.large', 'more than is kept about one peer')
+    this.peers.note(key)
+    await this.inner.put(key, alone(value))
+    const surplus = this.peers.surplus(this.maxPeers + this.perProvider.size, (peer) => this.perProvider.has(peer))
+    for (const forgotten of surplus) await this.inner.delete(forgotten)
     return key
   }
 
@@ -208,6 +227,11 @@ export async function sweepNowAndThen(store: RecordStore, { clock, log }: { cloc
       log('warn', 'expired records could not be swept', {}, error)
     }
   }
+}
+
+/** The library encodes into buffers of 8 KiB that it shares out: one kept entry of 100 bytes would keep all of it. */
+function alone(value: Uint8Array): Uint8Array {
+  return new Uint8Array(value)
 }
 
 function within(key: Key, folder: string): boolean {
