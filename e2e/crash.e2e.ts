@@ -5,8 +5,10 @@ import { addFiles, connected, download, row, stored } from './support/page.ts'
 import { randomFile } from './support/real-files.ts'
 import { newFolder, RunningShoal } from './support/shoal.ts'
 
-/** Kill when the row says at least this much is stored: early, in the middle, near the end (when all of it may be sealed already). */
-const KILL_AT = [3, 40, 75]
+/** Kill when the row says at least this much is stored: twice early, and near the end, when all of it may be sealed already. */
+const KILL_AT = [3, 20, 75]
+/** So large that at the first two kills not all of it can be sealed yet: two thirds of its 384 MiB of shards may wait for hosts (256 MiB). */
+const SIZE = 192 * 2 ** 20
 const ASK = 'Add this file again to go on'
 
 test('a browser killed in the middle of an upload goes on where it was and sends no acknowledged piece twice', async () => {
@@ -15,7 +17,7 @@ test('a browser killed in the middle of an upload goes on where it was and sends
   const folder = await newFolder()
   const browser = await DiskBrowser.fresh()
   try {
-    const big = await randomFile(folder, 'film.bin', 96 * 2 ** 20)
+    const big = await randomFile(folder, 'film.bin', SIZE)
     let page = await browser.open(shoal.url)
     await connected(page, 4)
     await addFiles(page, [big])

@@ -65,9 +65,9 @@ export function shoalCircuits(): Transports[number] {
     factory(new Proxy(components, { get: (target, name) => (name === 'randomWalk' ? none : (Reflect.get(target, name) as unknown)) }))
 }
 
-// eslint-disable-next-line require-yield -- a walk that meets nobody
+/** A walk that meets nobody. */
 async function* noWalk(): AsyncGenerator<never> {
-  return
+  yield* []
 }
 
 /** The services that every peer has; `mode` is its role in the DHT. */

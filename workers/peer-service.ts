@@ -202,4 +202,3 @@ export class PeerService implements PeerContract {
     return files
   }
 }
-

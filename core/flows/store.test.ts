@@ -23,6 +23,14 @@ afterEach(() => {
   for (const made of worlds.splice(0)) made.close()
 })
 
+/** `store` as it is; spread, so that a test may put methods of its own in the place of some. */
+const forwarded = (store: MetaStore): MetaStore => ({
+  get: (key) => store.get(key),
+  batch: (changes, options) => store.batch(changes, options),
+  range: (prefix) => store.range(prefix),
+  close: () => store.close(),
+})
+
 const noise = (length: number, seed = 1): Bytes => new SeededRandom(seed).bytes(length)
 
 describe('hosts', () => {
@@ -92,9 +100,7 @@ describe('a host whose disk fills up', () => {
     const made = await world()
     let full = false
     const wrapMeta = (store: MetaStore): MetaStore => ({
-      get: (key) => store.get(key),
-      range: (prefix) => store.range(prefix),
-      close: () => store.close(),
+      ...forwarded(store),
       async batch(changes, options) {
         full ||= changes.some((change) => 'put' in change && change.put.startsWith('lease/'))
         if (full) throw new AppError('quota', 'storage.full', 'the disk is full')
@@ -120,9 +126,8 @@ describe('a host that lost what it had acknowledged', () => {
     let kept = 0
     let lost = false
     const wrapMeta = (store: MetaStore): MetaStore => ({
+      ...forwarded(store),
       get: (key) => (lost && key.startsWith('hold/') ? Promise.resolve(undefined) : store.get(key)),
-      range: (prefix) => store.range(prefix),
-      close: () => store.close(),
       async batch(changes, options) {
         const holds = changes.filter((change) => 'put' in change && change.put.startsWith('hold/')).length
         if (lost && holds > 0) throw new AppError('quota', 'storage.full', 'the disk is full')

@@ -5,10 +5,9 @@ import { refined, text, type Codec } from './codec.ts'
 export const NAME_BYTES = 255
 
 // Cc of Unicode: C0, DEL and C1.
-// eslint-disable-next-line no-control-regex -- these characters are what is looked for
-const CONTROL = /[\u0000-\u001f\u007f-\u009f]/
-// eslint-disable-next-line no-control-regex -- the same, and the separator of paths
-const FORBIDDEN = /[\u0000-\u001f\u007f-\u009f/]/g
+const CONTROL = /\p{Cc}/u
+/** The same, and the separator of paths. */
+const FORBIDDEN = /[\p{Cc}/]/gu
 
 /** A name of 1 to 255 bytes, without `/` and control characters, and not `.` or `..`. */
 export const fileName: Codec<string> = refined(text(NAME_BYTES), (name) => {

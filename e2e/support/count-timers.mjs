@@ -30,15 +30,16 @@ const isWorker = (path) => /peer-worker[^/]*\.js$/.test(String(path))
 const { createReadStream } = fs
 const { stat } = fsp
 
-/** @type {any} */
-const streams = (/** @type {any} */ path, /** @type {any} */ ...rest) => (isWorker(path) ? Readable.from([COUNTER, fs.readFileSync(path)]) : createReadStream(path, ...rest))
-fs.createReadStream = streams
+Object.assign(fs, {
+  /** @param {Parameters<typeof createReadStream>} given */
+  createReadStream: (...given) => (isWorker(given[0]) ? Readable.from([COUNTER, fs.readFileSync(String(given[0]))]) : createReadStream(...given)),
+})
 
-/** @type {any} */
-const stats = async (/** @type {any} */ path, /** @type {any} */ ...rest) => {
-  const found = await stat(path, ...rest)
-  if (isWorker(path)) found.size += COUNTER.length
-  return found
-}
-fsp.stat = stats
+Object.assign(fsp, {
+  /** @param {Parameters<typeof stat>} given */
+  stat: async (...given) => {
+    const found = await stat(...given)
+    return isWorker(given[0]) ? Object.assign(found, { size: Number(found.size) + COUNTER.length }) : found
+  },
+})
 syncBuiltinESMExports()

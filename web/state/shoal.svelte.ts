@@ -183,8 +183,8 @@ export class Shoal {
   }
 
   private explain(error: PlainError): void {
-    const { what, means, todo } = explain(error)
-    this.say(`${what}. ${means} ${todo}`)
+    const { what, means, advice } = explain(error)
+    this.say(`${what}. ${means} ${advice}`)
   }
 }
 

@@ -160,7 +160,8 @@ export interface FileReader {
   readonly modified: number
   /**
    * `length` bytes from `offset`, in parts of at most 16 MiB that belong to the caller; less at the end of the file. Nothing is fetched
-   * before the first part is asked for. `many`: who reads is reading many files, so that whole packs are worth their traffic. Errors: `transient` `chunk.too-few` (data: found, needed, total): asking again may help; `corrupt`; `aborted`.
+   * before the first part is asked for. `many`: who reads is reading many files, so that whole packs are worth their traffic.
+   * Errors: `transient` `chunk.too-few` (data: found, needed, total): asking again may help; `corrupt`; `aborted`.
    */
   read(offset: number, length: number, options?: ReadOptions): AsyncIterable<Bytes>
 }
