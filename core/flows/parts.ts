@@ -67,13 +67,14 @@ export function makeParts(deps: StorageDeps, storage: Owner): Parts {
   const failed: ShipperDeps['failed'] = (file, error) => { storage.failed(file, error) }
   const recorded: IntakeDeps['recorded'] = (file) => { storage.recorded(file) }
   const keysOf: FinisherDeps['keysOf'] = (file) => table.keysOf(file.record.secret)
-  const shipper = new Shipper({ hosts, search, outbox, journal, clock, changed, failed, leased: (chunk) => { storage.leased(chunk) }, orphaned: () => { storage.orphaned() } })
+  const orphaned = (): void => { storage.orphaned() }
+  const shipper = new Shipper({ hosts, search, outbox, journal, clock, changed, failed, leased: (chunk) => { storage.leased(chunk) }, orphaned })
   const alive = new Alive({ hosts, search, clock })
   const keeper = new Keeper({ journal, outbox, shipper, alive, blake3, references, now: () => clock.now(), fileOf: (id) => table.files.get(id), recorded })
   const cutter = new Cutter({ coder, keeper, outbox, redundancy })
   const packer = new Packer({ coder, keeper, outbox, redundancy, failed: ({ file }, error) => { storage.failed(file, asAppError(error, 'transient', 'file.unreadable')) } })
   const intake = new Intake({ coder, cutter, packer, journal, clock, keysOf, recorded, failed })
-  const publisher = new Publisher({ journal, hosts, search, records: deps.records, blake3, clock, wanted: redundancy.n })
+  const publisher = new Publisher({ journal, hosts, search, records: deps.records, blake3, clock, references, orphaned, wanted: redundancy.n })
   const finisher = new Finisher({ publisher, table, hosts, clock, keysOf, changed, failed })
   const clientFor: ReleaserDeps['clientFor'] = (secret, host, signal) => pools.client(secret, { key: host, addresses: hosts.addresses(host) }, signal)
   const releaser = new Releaser({ journal, meta, shipper, table, hosts, publisher, references, clock, clientFor })

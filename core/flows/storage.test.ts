@@ -1,7 +1,8 @@
-import { afterEach, expect, test, vi } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import { utf8, type Bytes } from '../base/bytes.ts'
 import { SeededRandom } from '../testkit/seeded-random.ts'
-import { readAll, reads, storageWorld, testFile, type StorageWorld } from '../testkit/storage-world.ts'
+import type { MemoryHost } from '../testkit/shard-world.ts'
+import { readAll, reads, storageWorld, testFile, type Device, type StorageWorld } from '../testkit/storage-world.ts'
 
 const MIB = 1024 * 1024
 
@@ -65,6 +66,13 @@ test('a file of a folder stands in the list with its path; its link and its down
   expect((await device.running.openLink(device.running.link(again))).name).toBe('a (2).jpg')
 })
 
+/** Removes the file, and waits until no host and no list has anything of it. A receipt whose shards are released in several turns stays in the list. */
+async function goesWithoutTrace(made: StorageWorld, device: Device, hosts: readonly MemoryHost[], id: string): Promise<void> {
+  await device.running.remove(id)
+  await made.until(() => hosts.every(({ shardDisk }) => shardDisk.shards.size === 0), 'empty vaults')
+  await made.until(() => ![...device.metaDisk.entries.keys()].some((key) => /^(file|ref|sealed|use|piece|release|node)\//.test(key)), 'an empty list')
+}
+
 test('a file of many groups, whose manifest and placement are trees on hosts, reads back anywhere, and goes without a trace', async () => {
   const made = await world(0)
   const hosts = await made.hosts(9)
@@ -84,9 +92,40 @@ test('a file of many groups, whose manifest and placement are trees on hosts, re
   }
   expect(await reads(shared, bytes)).toBe(true)
   await hosts[0]?.start()
-  await device.running.remove(id)
-  await made.until(() => hosts.every(({ shardDisk }) => shardDisk.shards.size === 0), 'empty vaults')
-  await made.until(() => ![...device.metaDisk.entries.keys()].some((key) => /^(file|ref|sealed|use|piece|release|lease|node)\//.test(key)), 'an empty list')
+  await goesWithoutTrace(made, device, hosts, id)
+})
+
+describe('a file of many groups goes without a trace', () => {
+  const options = { redundancy: { k: 2, n: 3 }, pieceBytes: 3000 }
+  const hasNodes = (device: Device): boolean => [...device.metaDisk.entries.keys()].some((key) => key.startsWith('node/'))
+
+  test('though its trees were brought to hosts twice, since the device died in between and hosts were away', async () => {
+    const made = await world(0)
+    const hosts = await made.hosts(9)
+    const device = made.device(options)
+    await device.start()
+    const [id = ''] = await device.running.add([{ file: testFile('many', noise(1.1 * MIB)), path: 'many' }])
+    await made.until(() => hasNodes(device))
+    expect(device.row(id)?.status.kind).toBe('storing')
+    await device.crash()
+    for (const host of hosts.slice(0, 2)) host.kill()
+    await device.start()
+    await device.reaches(id, 'safe')
+    for (const host of hosts.slice(0, 2)) await host.start()
+    await goesWithoutTrace(made, device, hosts, id)
+  })
+
+  test.each([1, 5, 20])('though it is removed while its trees are on their way to hosts (%i)', async (turns) => {
+    const made = await world(0)
+    const hosts = await made.hosts(9)
+    const device = made.device(options)
+    await device.start()
+    const [id = ''] = await device.running.add([{ file: testFile('many', noise(1.1 * MIB)), path: 'many' }])
+    let left = turns
+    const underWay = (): boolean => hosts.some(({ shardDisk }) => shardDisk.shards.size > 366 * 3) || hasNodes(device)
+    await made.until(() => underWay() && left-- === 0)
+    await goesWithoutTrace(made, device, hosts, id)
+  })
 })
 
 test('the same large file again, once all hosts of the first are gone, has a link that opens from the new ones', async () => {

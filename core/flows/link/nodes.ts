@@ -2,18 +2,39 @@ import { fromHex, toHex, type Bytes } from '../../base/bytes.ts'
 import { AppError, asAppError, isAppError, throwIfAborted } from '../../base/errors.ts'
 import { nodeRecord, type Holder, type NodeRecord } from '../../formats/list.ts'
 import { listKey } from '../../formats/list-key.ts'
+import { LEASE_SECONDS } from '../../formats/receipt.ts'
+import type { Clock } from '../../ports/clock.ts'
 import type { MetaChange } from '../../ports/meta-store.ts'
 import type { PeerKey } from '../../ports/network.ts'
 import type { SealedObject } from '../../seal/object.ts'
 import type { Hosts } from '../hosts/hosts.ts'
 import { put, type Journal } from '../journal.ts'
 import type { FileEntry } from '../list/entry.ts'
+import { isUsedByOthers } from '../list/uses.ts'
+import type { Mutex } from '../mutex.ts'
+import { mergeReleases } from '../store/keeper.ts'
 import type { SignedReceipt } from '../../swarm/shard-client.ts'
 
 /** Copies of each tree node: a node is needed by every reader, and small. */
 const COPIES = 8
 /** Nodes of one receipt: 64 × 64 KiB in memory at most. */
 const BATCH = 64
+
+/** A node and who holds it under which leases. */
+interface Held {
+  readonly name: Bytes
+  readonly holders: readonly Holder[]
+}
+
+export interface NodeStoreDeps {
+  readonly journal: Journal
+  readonly hosts: Hosts
+  readonly clock: Clock
+  /** Held while references are made or taken away, as in `KeeperDeps`. */
+  readonly references: Mutex
+  /** There are leases to release. */
+  readonly orphaned: () => void
+}
 
 /** Keeps the nodes of one file's trees as whole shards on hosts. */
 export class NodeStore {
@@ -24,24 +45,21 @@ export class NodeStore {
   private waiting: SealedObject[] = []
   private readonly file: FileEntry
   private readonly own: ReadonlySet<PeerKey>
-  private readonly journal: Journal
-  private readonly hosts: Hosts
+  private readonly deps: NodeStoreDeps
 
   /** `own`: hosts of the file's chunks, as far as they are known when nodes are written. */
-  constructor(file: FileEntry, own: ReadonlySet<PeerKey>, journal: Journal, hosts: Hosts) {
+  constructor(file: FileEntry, own: ReadonlySet<PeerKey>, deps: NodeStoreDeps) {
     this.file = file
     this.own = own
-    this.journal = journal
-    this.hosts = hosts
+    this.deps = deps
   }
 
   /** Adds a node; one that all its hosts say they hold still is only referred to. */
   async add(node: SealedObject, signal: AbortSignal): Promise<void> {
     this.names.push(node.name)
-    const there = await this.journal.read(listKey.node(node.name), nodeRecord)
-    if (there !== undefined && (await this.isAlive(node.name, there, signal))) {
+    const there = await this.deps.journal.read(listKey.node(node.name), nodeRecord)
+    if (there !== undefined && (await this.isAlive(node.name, there, signal)) && (await this.refer(node.name))) {
       this.holders.push(there.holders.map(({ host }) => toHex(host)))
-      await this.journal.write([this.use(node.name)])
       return
     }
     this.waiting.push(node)
@@ -78,9 +96,9 @@ export class NodeStore {
   private async isAlive(name: Bytes, { holders }: NodeRecord, signal: AbortSignal): Promise<boolean> {
     const ask = async ({ host }: Holder): Promise<boolean> => {
       const key = toHex(host)
-      if (!this.hosts.isConnected(key)) return false
+      if (!this.deps.hosts.isConnected(key)) return false
       try {
-        const client = await this.hosts.client(key, signal)
+        const client = await this.deps.hosts.client(key, signal)
         return (await client.has([name], { signal }))[0] === 'leased'
       } catch (error) {
         throwIfAborted(signal)
@@ -93,12 +111,12 @@ export class NodeStore {
 
   /** Hosts of the file first: a reader of the link asks those that the link names. */
   private queue(): PeerKey[] {
-    const keys = this.hosts.candidates().map(({ key }) => key)
+    const keys = this.deps.hosts.candidates().map(({ key }) => key)
     return [...keys.filter((key) => this.own.has(key)), ...keys.filter((key) => !this.own.has(key))]
   }
 
   private async bring(host: PeerKey, nodes: readonly SealedObject[], signal: AbortSignal): Promise<SignedReceipt> {
-    const client = await this.hosts.client(host, signal)
+    const client = await this.deps.hosts.client(host, signal)
     const entries = nodes.map(({ name, bytes }) => ({ root: name, size: bytes.length }))
     const verdicts = await client.offer(entries, { signal })
     if (verdicts.includes('full')) throw new AppError('quota', 'host.full', 'the host has no room')
@@ -108,14 +126,48 @@ export class NodeStore {
     return await client.commit(entries, { signal })
   }
 
-  private async record(nodes: readonly SealedObject[], receipts: readonly SignedReceipt[]): Promise<void> {
-    const holders: Holder[] = receipts.map(({ receipt }) => ({ host: receipt.host, lease: receipt.lease }))
-    const changes: MetaChange[] = receipts.map(({ receipt, bytes }) => ({ put: listKey.lease(receipt.lease), value: bytes }))
-    for (const { name, bytes } of nodes) {
-      const record: NodeRecord = { length: bytes.length, holders }
-      changes.push(put(listKey.node(name), nodeRecord, record), this.use(name))
+  /** Resolves to whether the node is still in the list. */
+  private refer(name: Bytes): Promise<boolean> {
+    return this.deps.references.run(async () => {
+      throwIfAborted(this.file.control.signal)
+      if ((await this.deps.journal.read(listKey.node(name), nodeRecord)) === undefined) return false
+      await this.deps.journal.write([this.use(name)])
+      return true
+    })
+  }
+
+  /** What is replaced, or was brought for a file that has been removed meanwhile, is released in the same batch. */
+  private record(nodes: readonly SealedObject[], receipts: readonly SignedReceipt[]): Promise<void> {
+    return this.deps.references.run(async () => {
+      const holders: Holder[] = receipts.map(({ receipt }) => ({ host: receipt.host, lease: receipt.lease }))
+      const gone = this.file.control.signal.aborted
+      const replaced = gone ? nodes.map(({ name }) => ({ name, holders })) : await this.replaced(nodes)
+      const released = await this.releases(replaced)
+      const changes: MetaChange[] = receipts.map(({ receipt, bytes }) => ({ put: listKey.lease(receipt.lease), value: bytes }))
+      for (const { name, bytes } of gone ? [] : nodes) {
+        const record: NodeRecord = { length: bytes.length, holders }
+        changes.push(put(listKey.node(name), nodeRecord, record), this.use(name))
+      }
+      await this.deps.journal.write([...changes, ...released], { strict: true })
+      if (released.length > 0) this.deps.orphaned()
+      throwIfAborted(this.file.control.signal)
+    })
+  }
+
+  /** Who holds `nodes` so far, but for those that other files refer to: their links name these holders. */
+  private async replaced(nodes: readonly SealedObject[]): Promise<Held[]> {
+    const { journal } = this.deps
+    const replaced: Held[] = []
+    for (const { name } of nodes) {
+      const there = await journal.read(listKey.node(name), nodeRecord)
+      if (there !== undefined && !(await isUsedByOthers(journal, name, this.file.id))) replaced.push({ name, holders: there.holders })
     }
-    await this.journal.write(changes, { strict: true })
+    return replaced
+  }
+
+  private releases(held: readonly Held[]): Promise<MetaChange[]> {
+    const rows = held.flatMap(({ name, holders }) => holders.map(({ host, lease }) => ({ host, lease, root: name })))
+    return mergeReleases(this.deps.journal, rows, { secret: this.file.record.secret, expires: this.deps.clock.now() + 2 * LEASE_SECONDS * 1000 })
   }
 
   private use(name: Bytes): MetaChange {

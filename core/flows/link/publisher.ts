@@ -7,26 +7,18 @@ import type { Health, ShareRef } from '../../formats/list.ts'
 import { formatRecordValue, RECORD_HOLDERS } from '../../formats/record-value.ts'
 import { LEASE_SECONDS } from '../../formats/receipt.ts'
 import { shareObject, type ShareContent } from '../../formats/share.ts'
-import type { Blake3 } from '../../ports/blake3.ts'
-import type { Clock } from '../../ports/clock.ts'
 import type { PeerKey, Records } from '../../ports/network.ts'
 import { sealObject, type SealedObject } from '../../seal/object.ts'
-import type { Hosts } from '../hosts/hosts.ts'
 import type { Search } from '../hosts/search.ts'
-import type { Journal } from '../journal.ts'
 import type { FileEntry } from '../list/entry.ts'
-import { buildShare, type BuiltShare } from './share.ts'
+import { buildShare, type BuiltShare, type ShareDeps } from './share.ts'
 
 /** A DHT that takes longer than this, in ms, does not hold up a removal. */
 const OFFER_MS = 15_000
 
-export interface PublisherDeps {
-  readonly journal: Journal
-  readonly hosts: Hosts
+export interface PublisherDeps extends ShareDeps {
   readonly search: Search
   readonly records: Records
-  readonly blake3: Blake3
-  readonly clock: Clock
   /** Hosts that a share object is worth waiting for: n of the store. */
   readonly wanted: number
 }

@@ -8,16 +8,13 @@ import { GROUP_CHUNKS, HOST_ADDRESSES, SHARE_HOSTS, type ShareContent, type Shar
 import { survives, type Spread } from '../../placement/survives.ts'
 import type { Blake3 } from '../../ports/blake3.ts'
 import type { PeerKey } from '../../ports/network.ts'
-import type { Hosts } from '../hosts/hosts.ts'
 import type { Journal } from '../journal.ts'
 import type { FileEntry } from '../list/entry.ts'
 import { isOpen } from '../store/chunk.ts'
-import { NodeStore } from './nodes.ts'
+import { NodeStore, type NodeStoreDeps } from './nodes.ts'
 import { TreeBuilder } from './tree.ts'
 
-export interface ShareDeps {
-  readonly journal: Journal
-  readonly hosts: Hosts
+export interface ShareDeps extends NodeStoreDeps {
   readonly blake3: Blake3
 }
 
@@ -37,7 +34,7 @@ export interface BuiltShare {
  */
 export async function buildShare(file: FileEntry, sealKey: Bytes, deps: ShareDeps, signal: AbortSignal): Promise<BuiltShare> {
   const health = new HealthCount()
-  const nodes = new NodeStore(file, health.hosts, deps.journal, deps.hosts)
+  const nodes = new NodeStore(file, health.hosts, deps)
   const store = (node: Parameters<NodeStore['add']>[0]): Promise<void> => nodes.add(node, signal)
   const manifest = new TreeBuilder(sealKey, deps.blake3, store)
   const placement = new TreeBuilder(sealKey, deps.blake3, store)

@@ -1,4 +1,4 @@
-import { fromHex, toHex } from '../../base/bytes.ts'
+import { fromHex, toHex, type Bytes } from '../../base/bytes.ts'
 import { sealedName } from '../../formats/entry.ts'
 import {
   fileRecord,
@@ -16,6 +16,7 @@ import type { CodedChunk, FrameRef, Piece } from '../../ports/coder.ts'
 import type { MetaChange } from '../../ports/meta-store.ts'
 import { put, type Journal } from '../journal.ts'
 import type { FileEntry } from '../list/entry.ts'
+import { otherUsers } from '../list/uses.ts'
 import type { Mutex } from '../mutex.ts'
 import type { Alive } from './alive.ts'
 import { Chunk, isOpen } from './chunk.ts'
@@ -123,7 +124,7 @@ export class Keeper {
   }
 
   /** The record of a chunk before it is sent: new, or the one that is there with its dead rows to be sent anew. */
-  private async prepare(name: Uint8Array, coded: CodedChunk, member: Member): Promise<{ record: SealedRecord; changes: MetaChange[] }> {
+  private async prepare(name: Bytes, coded: CodedChunk, member: Member): Promise<{ record: SealedRecord; changes: MetaChange[] }> {
     const there = await this.deps.journal.read(listKey.sealed(name), sealedRecord)
     if (there === undefined) return { record: freshRecord(coded, member.file), changes: [] }
     const dead = new Set(await this.deps.alive.deadRows(toHex(name), there, member.file.control.signal))
@@ -140,11 +141,11 @@ export class Keeper {
     return { record: { ...there, rows }, changes }
   }
 
-  private async otherUsers(name: Uint8Array, file: FileEntry): Promise<FileEntry[]> {
+  private async otherUsers(name: Bytes, file: FileEntry): Promise<FileEntry[]> {
     const others: FileEntry[] = []
-    for await (const key of this.deps.journal.keys(listKey.uses(name))) {
-      const other = this.deps.fileOf(key.split('/')[2] ?? '')
-      if (other !== undefined && other !== file) others.push(other)
+    for await (const id of otherUsers(this.deps.journal, name, file.id)) {
+      const other = this.deps.fileOf(id)
+      if (other !== undefined) others.push(other)
     }
     return others
   }

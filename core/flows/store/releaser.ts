@@ -21,6 +21,7 @@ import { put, type Journal } from '../journal.ts'
 import type { Publisher } from '../link/publisher.ts'
 import type { FileEntry } from '../list/entry.ts'
 import type { Table } from '../list/table.ts'
+import { isUsedByOthers } from '../list/uses.ts'
 import type { Mutex } from '../mutex.ts'
 import { mergeReleases } from './keeper.ts'
 import type { Shipper } from './shipper.ts'
@@ -150,7 +151,7 @@ export class Releaser {
     const sealedName = fromHex(name)
     const changes: MetaChange[] = [{ del: listKey.use(sealedName, fromHex(file.id)) }, ...refs.map(({ key }) => ({ del: key }))]
     const chunk = shipper.chunks.get(name)
-    const last = !(await this.usedByOthers(sealedName, file))
+    const last = !(await isUsedByOthers(journal, sealedName, file.id))
     if (last) {
       // From here on a receipt that comes is one to be released under: none slips in between this look at the rows and their end.
       chunk?.dropped.abort()
@@ -174,16 +175,17 @@ export class Releaser {
     const { journal } = this.deps
     const changes: MetaChange[] = [{ del: listKey.use(name, fromHex(file.id)) }]
     const node = await journal.read(listKey.node(name), nodeRecord)
-    if (node !== undefined && !(await this.usedByOthers(name, file))) {
+    if (node !== undefined && !(await isUsedByOthers(journal, name, file.id))) {
       const held = node.holders.map(({ host, lease }) => ({ host, lease, root: name }))
       changes.push(...(await this.releases(held, file.record.secret)), { del: listKey.node(name) })
     }
     await journal.write(changes, { strict: true })
   }
 
-  /** Nodes that the file refers to; one that was not published yet does not name them itself. */
+  /** Nodes that the file refers to; while its link is being published, the first time or anew, it does not name all of them itself. */
   private async nodesOf(file: FileEntry): Promise<readonly Bytes[]> {
-    if (file.record.share !== undefined) return file.record.share.nodes
+    const { share } = file.record
+    if (share?.stale === false) return share.nodes
     const names: Bytes[] = []
     for await (const [key] of this.deps.journal.entries('node/', nodeRecord)) {
       const name = fromHex(key.slice('node/'.length))
@@ -194,12 +196,6 @@ export class Releaser {
 
   private releases(held: readonly { host: Bytes; lease: Bytes; root: Bytes }[], secret: Bytes): Promise<MetaChange[]> {
     return mergeReleases(this.deps.journal, held, { secret, expires: this.deps.clock.now() + 2 * LEASE_SECONDS * 1000 })
-  }
-
-  private async usedByOthers(name: Bytes, file: FileEntry): Promise<boolean> {
-    const own = listKey.use(name, fromHex(file.id))
-    for await (const key of this.deps.journal.keys(listKey.uses(name))) if (key !== own) return true
-    return false
   }
 
   /** Tells hosts what may go. Resolves to whether something is left. */
