@@ -32,6 +32,9 @@ export interface ShoalPage {
 /** The longest that other tabs may take to stop before an update, in ms: a frozen one never does, and its writes are fenced off. */
 const UPDATE_MS = 10_000
 
+/** How often a tab that stays open asks for a new version, in ms: browsers look by themselves only when a page is opened. */
+const LOOK_MS = 3_600_000
+
 /** Called once, at the page's entry point. `relays` are those of the build (`PeerInit`). */
 export function shoalPage(relays: readonly string[]): ShoalPage {
   installTransferHandlers()
@@ -202,5 +205,7 @@ async function install(container: ServiceWorkerContainer, url: string, waiting: 
   registration.addEventListener('updatefound', () => {
     registration.installing?.addEventListener('statechange', check)
   })
+  // Fails while the server cannot be reached, and is done again.
+  setInterval(() => void registration.update().catch(() => undefined), LOOK_MS)
   check()
 }
