@@ -1,4 +1,4 @@
-import { expect, test, type CDPSession, type Page } from '@playwright/test'
+import { expect, test, type Page } from '@playwright/test'
 import { readdir, readFile, rm } from 'node:fs/promises'
 import { DiskBrowser, sha256 } from './support/browser.ts'
 import { addFiles, connected, download, row, stored } from './support/page.ts'
@@ -37,7 +37,7 @@ test.describe('two tabs of one browser', () => {
     ['closed', (page) => page.close()],
     ['killed', kill],
     ['frozen', freeze],
-  ] satisfies [string, (page: Page) => Promise<void>][]) {
+  ] satisfies [string, (page: Page) => Promise<unknown>][]) {
     test(`a download goes on in the other one when the leader is ${how}`, async () => {
       test.setTimeout(240_000)
       const big = await randomFile(folder, 'film.bin', SIZE)
@@ -52,6 +52,20 @@ test.describe('two tabs of one browser', () => {
       expect(await sha256(await download(follower, 'Download film.bin'))).toBe(await sha256(big))
     })
   }
+
+  test('a leader that was frozen follows when it wakes: it shows what came meanwhile, and what it adds is stored', async () => {
+    expect([leader, follower].map(runsPeer)).toEqual([true, false])
+    const wake = await freeze(leader)
+    await expect.poll(() => runsPeer(follower), { timeout: 60_000 }).toBe(true)
+    await addFiles(follower, [{ name: 'meanwhile.txt', mimeType: 'text/plain', buffer: Buffer.from('while it slept') }])
+    await stored(follower, 'meanwhile.txt')
+    wake()
+    await stored(leader, 'meanwhile.txt')
+    await addFiles(leader, [{ name: 'afterwards.txt', mimeType: 'text/plain', buffer: Buffer.from('awake again') }])
+    await stored(leader, 'afterwards.txt')
+    await stored(follower, 'afterwards.txt')
+    expect([leader, follower].map(runsPeer)).toEqual([false, true])
+  })
 })
 
 /** Presses Download, waits until it has begun, and returns where from. */
@@ -105,10 +119,16 @@ async function kill(page: Page): Promise<void> {
   await crashed
 }
 
-/** Freezes the tab and its workers, as browsers do with tabs that nobody looks at. */
-async function freeze(page: Page): Promise<void> {
-  const session: CDPSession = await page.context().newCDPSession(page)
-  await session.send('Page.setWebLifecycleState', { state: 'frozen' })
+/** Halts the process of the tab that runs the peer: tab and workers fall silent and keep what they hold, as when a browser freezes them. Resolves to how to wake it. */
+async function freeze(page: Page): Promise<() => void> {
+  const pid = await peerProcess(page)
+  process.kill(pid, 'SIGSTOP')
+  return () => process.kill(pid, 'SIGCONT')
+}
+
+/** Whether this tab is the one that runs the peer. */
+function runsPeer(page: Page): boolean {
+  return page.workers().some((worker) => worker.url().includes('peer-worker'))
 }
 
 /** The process in which the peer worker runs: threads are named after what they do. */
