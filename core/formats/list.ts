@@ -164,7 +164,7 @@ export interface ReleaseRecord {
 /** Names of all tree nodes of a file of 2^20 chunks (4 TiB) and more, under the 1 MiB of a backup's value. */
 const SHARE_NODES = 16_384
 /** Hosts that keep one object: 20 in a record, and as many that left it but still hold a lease. */
-const HOLDERS = 2 * RECORD_HOLDERS
+export const HOLDERS = 2 * RECORD_HOLDERS
 
 /** The days that conduct is remembered for, and those at its edges. */
 const HOST_DAYS = 32

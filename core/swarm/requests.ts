@@ -44,6 +44,8 @@ export class Requests {
   /** Bytes that the host had taken when it was last looked, and for how long it has taken none, in ms. */
   private taken = 0
   private noTaker = 0
+  /** Bytes of all transfers that had not left when last looked at. */
+  private left = 0
   private watching = false
   private asked = 0
 
@@ -178,8 +180,11 @@ export class Requests {
       this.stop(stalled)
       return this.channel.stop(stalled)
     }
-    this.noTaker = this.channel.taken === this.taken ? this.noTaker + CLIENT_STEP : 0
+    // A slow line moves bytes long before the host has enough of them to say so.
+    const left = [...this.pending.values()].reduce((sum, { transfer }) => sum + (transfer?.left ?? 0), 0)
+    this.noTaker = this.channel.taken === this.taken && left === this.left ? this.noTaker + CLIENT_STEP : 0
     this.taken = this.channel.taken
+    this.left = left
     for (const pending of [...this.pending.values()]) {
       const { transfer } = pending
       // What is still being sent waits for its turn on the line, not for the host, as long as that takes anything.

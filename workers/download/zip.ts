@@ -97,7 +97,8 @@ async function* within({ start, end }: ByteRange, stream: ReadableStream<Uint8Ar
       if (done) break
       const part = value.subarray(Math.max(0, start - at), Math.max(0, end - at))
       at += value.length
-      parts.push(part)
+      // An empty view would keep what is under it until the range begins.
+      if (part.length > 0) parts.push(part)
       held += part.length
       if (held < WORTH && at < end) continue
       yield concat(parts)

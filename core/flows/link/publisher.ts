@@ -43,13 +43,14 @@ export class Publisher {
     signal: AbortSignal,
   ): Promise<{ share: ShareRef; health: Health }> {
     const { record } = file
+    // Right after a start hardly a host is there yet: object and trees would lie on one.
+    await this.deps.search.settled(this.deps.wanted, signal)
     const built = record.inline === undefined ? await buildShare(file, sealKey, this.deps, signal) : tiny(record.inline)
     const keys = await linkKeys(record.link)
     const { type, size, modified } = record
     // Folders are the owner's business.
     const name = lastName(record.name)
     const object = await sealObject(encode(shareObject, { name, type, size, modified, content: built.content }), keys.readKey, this.deps.blake3)
-    await this.deps.search.settled(this.deps.wanted, signal)
     const sequence = nextSequence(record.share, this.deps.clock.now())
     const chosen = this.choose(built.hosts)
     const share = { name: object.name, length: object.bytes.length, holders: chosen.map(fromHex), sequence, announced: false, stale: true, nodes: union(built.nodes, record.share?.nodes ?? []) }

@@ -1,7 +1,7 @@
 import { equal, fromHex, toHex, type Bytes } from '../../base/bytes.ts'
 import { isAppError, throwIfAborted } from '../../base/errors.ts'
 import { linkKeys } from '../../account/keys.ts'
-import { nodeRecord, sealedRecord, type SealedRecord } from '../../formats/list.ts'
+import { nodeRecord, sealedRecord, type Holder, type SealedRecord } from '../../formats/list.ts'
 import { listKey } from '../../formats/list-key.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { PeerKey } from '../../ports/network.ts'
@@ -154,11 +154,20 @@ export class Prover {
       if (node === undefined) return -1
       const answers: Answers = { held: new Set(), denied: new Set() }
       await Promise.all(node.holders.map(({ host }) => this.ask(file.record.secret, toHex(host), [name], answers, signal)))
-      const holders = node.holders.filter(({ host }) => !answers.denied.has(answerKey(toHex(host), name)))
-      if (holders.length < node.holders.length) await this.deps.journal.write([put(listKey.node(name), nodeRecord, { ...node, holders })])
+      if (answers.denied.size > 0) await this.markNode(name, node.holders.filter(({ host }) => answers.denied.has(answerKey(toHex(host), name))))
       sure = Math.min(sure, answers.held.size - 1)
     }
     return sure
+  }
+
+  /** Takes `denied` off the node's list, but for those that were given it anew meanwhile. */
+  private markNode(name: Bytes, denied: readonly Holder[]): Promise<void> {
+    return this.deps.references.run(async () => {
+      const node = await this.deps.journal.read(listKey.node(name), nodeRecord)
+      if (node === undefined) return
+      const holders = node.holders.filter(({ lease }) => !denied.some((other) => equal(other.lease, lease)))
+      await this.deps.journal.write([put(listKey.node(name), nodeRecord, { ...node, holders })])
+    })
   }
 
   /** The share object: a holder that has none, or was told that the file is gone, is no holder. */

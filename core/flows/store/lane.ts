@@ -235,6 +235,8 @@ export class Lane {
     } catch (error) {
       if (isAppError(error, 'absent')) this.unstage(batch)
       this.unsigned = isAppError(error, 'quota')
+      // Nobody is given what nobody wants any more: it would be asked for again and again. Its stage ends by itself.
+      if (this.unsigned) this.staged = this.staged.filter(({ rows }) => rows.some(wantedStill))
       throw error
     }
     this.staged = this.staged.filter((parcel) => !batch.includes(parcel))
