@@ -53,7 +53,7 @@ async function visit(url: string, hint: PeerHint, count: number): Promise<void> 
     while (left-- > 0) {
       const visitor = await join(url)()
       const greeted = await visitor.greet(hint).catch((error: unknown) => {
-        if (!isAppError(error, 'transient') || ++cut > count / 10) throw error
+        if (!isAppError(error, 'transient') || ++cut > Math.max(1, count / 10)) throw error
         left++
         return undefined
       })

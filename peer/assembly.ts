@@ -45,8 +45,8 @@ const MONITOR = { enabled: false }
 /** What a paused reader must hold at most: less than the 4 MiB at which libp2p resets a stream. Without this yamux grows to 16 MiB. */
 const MAX_STREAM_WINDOW = 2 * 1024 * 1024
 /**
- * Pings at once on one connection. The library's default of 1 lets its monitor's first ping and the one that the DHT sends before it takes a peer into its
- * routing table trip over each other; the DHT does not try again, and that peer is never asked.
+ * Pings at once on one connection. The library's default of 1 lets the ping that the DHT sends before it takes a peer into its routing table trip over
+ * any other, such as the relay keeper's; the DHT does not try again, and that peer is never asked.
  */
 const PINGS = { maxOutboundStreams: 8, maxInboundStreams: 8 }
 const HOUR = 3_600_000

@@ -141,7 +141,7 @@ export class Libp2pNetwork implements Network {
     const stop = () => trying.abort()
     signal?.addEventListener('abort', stop, { once: true })
     const connecting = this.connect(peer, hint.addresses, seen, trying.signal)
-    const ways = [() => connecting, () => this.openLane(hint.key, seen, protocol, signal)]
+    const ways = [() => connecting, (limit: AbortSignal) => this.laneBeside(connecting, hint.key, seen, protocol, limit)]
     try {
       const way = await firstOf<Connection | ByteStream>(ways, (limit) => this.init.clock.sleep(LANE_AFTER_MS, limit), trying.signal)
       this.lanes.noteDirect(hint.key, 'remotePeer' in way)
@@ -153,6 +153,25 @@ export class Libp2pNetwork implements Network {
       throw error instanceof AggregateError ? error.errors.at(-1) : error
     } finally {
       signal?.removeEventListener('abort', stop)
+    }
+  }
+
+  /** The lane, by what is known of the peer by now, and once more when the search for a direct way has brought more. */
+  private async laneBeside(
+    connecting: Promise<unknown>,
+    key: PeerKey,
+    seen: readonly Multiaddr[],
+    protocol: string,
+    signal: AbortSignal,
+  ): Promise<ByteStream> {
+    const known = seen.length
+    try {
+      return await this.openLane(key, seen, protocol, signal)
+    } catch (error) {
+      await connecting.catch(() => undefined)
+      throwIfAborted(signal)
+      if (seen.length === known) throw error
+      return await this.openLane(key, seen, protocol, signal)
     }
   }
 
@@ -193,7 +212,8 @@ export class Libp2pNetwork implements Network {
     const ways = this.bestFirst(laneAddresses(addresses, peer))
     if (ways.length === 0) throw new AppError('transient', 'peer.unreachable', 'no address of the peer answers')
     const connection = await this.dialInTurn(ways, within(LANE_WITHIN_MS, signal))
-    const stream = await connection.newStream(protocol, options)
+    // Its time begins now: that of a stream on a dead connection may be over.
+    const stream = await connection.newStream(protocol, { ...options, signal: within(LANE_WITHIN_MS, signal) })
     return direct(connection) ? byteStream(stream) : this.lanes.stream(stream, connection, key)
   }
 
