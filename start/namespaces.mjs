@@ -1,6 +1,8 @@
-// The network namespaces of a NAT lab (docs/operations/nat-lab.md): how they are found and removed. Synchronous, since a process that exits has no time.
+// What a NAT lab (docs/operations/nat-lab.md) is made of, network namespaces and folders: how it is found and removed. Synchronous, since a process that exits has no time.
 import { spawnSync } from 'node:child_process'
-import { readdirSync } from 'node:fs'
+import { readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 
 /** Where `ip netns` keeps a name. */
 const FOLDER = '/run/netns'
@@ -9,29 +11,31 @@ const FOLDER = '/run/netns'
 export const LAB = 'shoal-nat-'
 
 /**
- * Removes the namespaces whose names begin with `prefix`, with their processes; their interfaces and rules go with them.
+ * Removes the namespaces whose names begin with `prefix`, with their processes; their interfaces and rules go with them. Then the folders of that name.
  * @param {string} prefix at least that of all labs
  */
-export function removeNamespaces(prefix) {
+export function removeLab(prefix) {
   if (!prefix.startsWith(LAB)) throw new Error(`${prefix} is no lab`)
-  for (const name of namespaces().filter((name) => name.startsWith(prefix))) {
+  for (const name of names(FOLDER).filter((name) => name.startsWith(prefix))) {
     const { stdout } = spawnSync('ip', ['netns', 'pids', name], { encoding: 'utf8' })
     for (const pid of stdout.split('\n').map(Number).filter((pid) => pid > 0)) kill(pid)
     spawnSync('ip', ['netns', 'delete', name], { stdio: 'ignore' })
   }
+  for (const name of names(tmpdir()).filter((name) => name.startsWith(prefix))) rmSync(join(tmpdir(), name), { recursive: true, force: true })
 }
 
 /** Removes what runs left behind that were killed before they could clean up. */
 export function removeAbandoned() {
-  for (const name of namespaces()) {
+  for (const name of [...names(FOLDER), ...names(tmpdir())]) {
     const pid = new RegExp(`^${LAB}(\\d+)-`).exec(name)?.[1]
-    if (pid !== undefined && !runs(Number(pid))) removeNamespaces(`${LAB}${pid}-`)
+    if (pid !== undefined && !runs(Number(pid))) removeLab(`${LAB}${pid}-`)
   }
 }
 
-function namespaces() {
+/** @param {string} folder */
+function names(folder) {
   try {
-    return readdirSync(FOLDER)
+    return readdirSync(folder)
   } catch {
     return []
   }

@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs'
 import { ensureBuilt } from './build.mjs'
 import { ensureChromium } from './chromium.mjs'
 import { ensureInstalled } from './install.mjs'
-import { LAB, removeAbandoned, removeNamespaces } from './namespaces.mjs'
+import { LAB, removeAbandoned, removeLab } from './namespaces.mjs'
 import { run, runMain, runNode, Stop, tool } from './tools.mjs'
 
 /** What the lab is made of, and the package of Debian that has it. */
@@ -15,10 +15,11 @@ async function ensureTools() {
   const packages = missing().map(([, name]) => name)
   if (packages.length > 0 && existsSync('/etc/debian_version')) {
     console.log(`Installing ${packages.join(', ')}…`)
-    // coturn starts as a service of its own once it is installed, which nobody asked for.
     const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' }
     await run('apt-get', ['update', '-q'], { env, quiet: true })
     await run('apt-get', ['install', '-q', '-y', '--no-install-recommends', ...packages], { env, quiet: true })
+    // coturn starts as a service of its own once it is installed, which nobody asked for.
+    if (packages.includes('coturn') && existsSync('/run/systemd/system')) await run('systemctl', ['disable', '--now', 'coturn'], { env, quiet: true })
   }
   const names = missing().map(([name]) => name)
   if (names.length > 0) throw new Stop(`The NAT lab needs ${names.join(', ')}: install what is missing.`)
@@ -40,6 +41,6 @@ await runMain(async () => {
     const args = [tool('@playwright/test/cli.js'), 'test', '--config', 'e2e/nat/playwright.config.ts', ...process.argv.slice(2)]
     return await runNode(args, { env: { ...process.env, SHOAL_NAT: prefix } })
   } finally {
-    removeNamespaces(prefix)
+    removeLab(prefix)
   }
 })

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { systemClock, systemRandom } from '../../peer/system.ts'
 import { turnServers } from '../../relay/turn.ts'
 import { findChromium } from '../../start/chromium.mjs'
-import { LAB, removeNamespaces } from '../../start/namespaces.mjs'
+import { LAB, removeLab } from '../../start/namespaces.mjs'
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
 
@@ -46,6 +46,8 @@ export class NatLab {
   /** Builds a lab whose two NATs are of this kind. Needs root. */
   static async build(nat: Nat): Promise<NatLab> {
     const prefix = process.env['SHOAL_NAT'] ?? `${LAB}${String(process.pid)}-`
+    // What a test before left that was given up.
+    removeLab(prefix)
     const lab = new NatLab(prefix, await mkdtemp(join(tmpdir(), prefix)))
     try {
       lab.namespace('net')
@@ -105,7 +107,7 @@ export class NatLab {
   async remove(): Promise<void> {
     await Promise.all(this.browsers.splice(0).map((context) => context.close().catch(() => undefined)))
     for (const program of this.programs.splice(0)) program.kill('SIGKILL')
-    removeNamespaces(this.prefix)
+    removeLab(this.prefix)
     await rm(this.folder, { recursive: true, force: true })
   }
 
