@@ -15,10 +15,10 @@ const INBOUND_PER_SECOND = 20
 /** Relays to keep a reservation at, where there are as many: others reach a tab only through one, and one may go away. */
 const RESERVATIONS = 2
 
-/** What a tab that serves the DHT keeps for others: 20 MB of memory at most. Records are published again, so they need not outlive it. */
+/** What a tab that serves the DHT keeps for others in memory: 20 MB of records at most. They are published again, so they need not outlive it. */
 const MAX_RECORDS = 2000
 const MAX_PROVIDERS = 20_000
-/** Peers that a tab remembers beside providers, more than its table of the DHT holds (1,280): strangers write up to 16 KiB about each. */
+/** Peers that a tab remembers beside providers, more than its table of the DHT holds (1,280): strangers write up to 16 KiB about each, 32 MB at most. */
 const MAX_PEERS = 2000
 
 export interface BrowserPeerInit extends PeerInit {
