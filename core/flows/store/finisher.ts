@@ -17,9 +17,9 @@ const LANES = 4
 const ANNOUNCE_MS = 5 * 60_000
 
 export interface FinisherDeps {
-  readonly publisher: Publisher
-  readonly table: Table
-  readonly hosts: Hosts
+  readonly publisher: Pick<Publisher, 'publish' | 'announce'>
+  readonly table: Pick<Table, 'update'>
+  readonly hosts: Pick<Hosts, 'changed'>
   readonly clock: Clock
   readonly keysOf: (file: FileEntry) => DeviceKeys | undefined
   readonly changed: () => void
@@ -29,6 +29,10 @@ export interface FinisherDeps {
 /** Publishes files whose pieces are all stored, and sees to it that their records reach the DHT. */
 export class Finisher {
   private readonly queue: FileEntry[] = []
+  /** Files in a lane: in one at a time, or its nodes would be sent twice. */
+  private readonly busy = new Set<FileEntry>()
+  /** Files that come back once they leave their lane: added anew meanwhile, or to be announced. */
+  private readonly again = new Set<FileEntry>()
   private readonly quiet = new Set<FileEntry>()
   private readonly bell = new Bell()
   private readonly news = new Bell()
@@ -40,7 +44,8 @@ export class Finisher {
 
   /** A file with all receipts, one whose share object names hosts of before, or one whose record is not in the DHT yet. */
   add(file: FileEntry): void {
-    if (!isDue(file)) this.quiet.add(file)
+    if (this.busy.has(file)) this.again.add(file)
+    else if (!isDue(file)) this.quiet.add(file)
     else if (!this.queue.includes(file)) this.queue.push(file)
     this.bell.ring()
     this.news.ring()
@@ -56,10 +61,20 @@ export class Finisher {
       const file = this.queue.shift()
       try {
         if (file === undefined) await this.bell.wait(signal)
-        else await this.finish(file, AbortSignal.any([signal, file.control.signal]))
+        else await this.alone(file, signal)
       } catch (error) {
         if (!isAppError(error, 'aborted')) throw error
       }
+    }
+  }
+
+  private async alone(file: FileEntry, signal: AbortSignal): Promise<void> {
+    this.busy.add(file)
+    try {
+      await this.finish(file, AbortSignal.any([signal, file.control.signal]))
+    } finally {
+      this.busy.delete(file)
+      if (this.again.delete(file)) this.add(file)
     }
   }
 
@@ -71,7 +86,7 @@ export class Finisher {
         if (await this.publish(file, keys, signal)) continue
         file.source = undefined
         this.deps.changed()
-        this.add(file)
+        this.again.add(file)
         return
       } catch (cause) {
         if (isOver(signal)) return
