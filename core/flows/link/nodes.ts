@@ -2,7 +2,6 @@ import { fromHex, toHex, type Bytes } from '../../base/bytes.ts'
 import { AppError, asAppError, isAppError, throwIfAborted } from '../../base/errors.ts'
 import { HOLDERS, nodeRecord, type Holder, type NodeRecord } from '../../formats/list.ts'
 import { listKey } from '../../formats/list-key.ts'
-import { LEASE_SECONDS } from '../../formats/receipt.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { MetaChange } from '../../ports/meta-store.ts'
 import type { PeerKey } from '../../ports/network.ts'
@@ -157,8 +156,7 @@ export class NodeStore {
         released.push(...replaced.map(({ host, lease }) => ({ host, lease, root: name })))
         if (!gone) changes.push(put(listKey.node(name), nodeRecord, { length: bytes.length, holders: kept }), this.use(name))
       }
-      const expires = this.deps.clock.now() + 2 * LEASE_SECONDS * 1000
-      changes.push(...(await mergeReleases(journal, released, { secret: this.file.record.secret, expires })))
+      changes.push(...(await mergeReleases(journal, released, { secret: this.file.record.secret, now: this.deps.clock.now() })))
       await journal.write(changes, { strict: true })
       if (released.length > 0) this.deps.orphaned()
     })

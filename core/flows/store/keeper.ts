@@ -134,8 +134,7 @@ export class Keeper {
       const root = there.roots[index]
       return dead.has(index) && row.host !== undefined && row.lease !== undefined && root !== undefined ? [{ host: row.host, lease: row.lease, root }] : []
     })
-    const expires = this.deps.now() + LONGEST_LEASE_MS
-    const changes = await mergeReleases(this.deps.journal, released, { secret: there.secret, expires })
+    const changes = await mergeReleases(this.deps.journal, released, { secret: there.secret, now: this.deps.now() })
     const rows = there.rows.map((row, index) => (dead.has(index) ? { host: undefined, state: 'none' as const, lease: undefined } : row))
     if (dead.size > 0) changes.push(...others.flatMap(outdate))
     return { record: { ...there, rows }, changes }
@@ -208,11 +207,11 @@ function takeBack(chunk: Chunk | undefined, file: FileEntry, piece: Piece): void
   }
 }
 
-/** Changes that put shards on the lists of what is to be released, together with what stands there already. */
+/** Changes that put shards on the lists of what is to be released, together with what stands there already. `now`: ms since 1970. */
 export async function mergeReleases(
   journal: Journal,
   rows: readonly { readonly host: Uint8Array; readonly lease: Uint8Array; readonly root: Uint8Array }[],
-  terms: Pick<ReleaseRecord, 'secret' | 'expires'>,
+  { secret, now }: Pick<ReleaseRecord, 'secret'> & { readonly now: number },
 ): Promise<MetaChange[]> {
   const lists = new Map<string, Map<string, Uint8Array<ArrayBuffer>>>()
   for (const { host, lease, root } of rows) {
@@ -220,7 +219,7 @@ export async function mergeReleases(
     const known = lists.get(key) ?? new Map((await journal.read(key, releaseRecord))?.roots.map((one) => [toHex(one), one]))
     lists.set(key, known.set(toHex(root), new Uint8Array(root)))
   }
-  return [...lists].map(([key, roots]) => put(key, releaseRecord, { ...terms, roots: [...roots.values()] }))
+  return [...lists].map(([key, roots]) => put(key, releaseRecord, { secret, expires: now + LONGEST_LEASE_MS, roots: [...roots.values()] }))
 }
 
 function freshRecord(coded: CodedChunk, file: FileEntry): SealedRecord {

@@ -195,7 +195,7 @@ export class Releaser {
   }
 
   private releases(held: readonly { host: Bytes; lease: Bytes; root: Bytes }[], secret: Bytes): Promise<MetaChange[]> {
-    return mergeReleases(this.deps.journal, held, { secret, expires: this.deps.clock.now() + 2 * LEASE_SECONDS * 1000 })
+    return mergeReleases(this.deps.journal, held, { secret, now: this.deps.clock.now() })
   }
 
   /** Tells hosts what may go. Resolves to whether something is left. */
