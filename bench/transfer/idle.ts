@@ -30,16 +30,23 @@ export interface Idle {
 
 /** Watches a browser (of which `folder` has the data) that has one tab open and nothing to do. */
 export async function idle(page: Page, folder: string, sockets: () => number): Promise<Idle> {
-  const renderers = await processesOf(folder, '--type=renderer')
-  const before = { traffic: sockets() + (await carried(page)), ticks: await ticks(renderers), at: performance.now() }
-  await new Promise((resolve) => setTimeout(resolve, LOOK_MS))
-  const [now, seconds] = [await ticks(renderers), (performance.now() - before.at) / 1000]
+  const before = { traffic: sockets() + (await carried(page)), at: performance.now() }
+  const cpu = await idleCpu(folder)
+  const seconds = (performance.now() - before.at) / 1000
   const live = (await links(page)).filter(({ state }) => state === 'connected').length
   return {
-    cpu: ((now - before.ticks) / TICKS / seconds) * 100,
+    cpu,
     traffic: (sockets() + (await carried(page)) - before.traffic) / seconds,
     links: live,
   }
+}
+
+/** Percent of a core that the renderers of a browser (of which `folder` has the data) take. */
+export async function idleCpu(folder: string): Promise<number> {
+  const renderers = await processesOf(folder, '--type=renderer')
+  const [before, at] = [await ticks(renderers), performance.now()]
+  await new Promise((resolve) => setTimeout(resolve, LOOK_MS))
+  return (((await ticks(renderers)) - before) * 1000 * 100) / TICKS / (performance.now() - at)
 }
 
 async function carried(page: Page): Promise<number> {

@@ -7,9 +7,9 @@ import { addFiles, connected, download, stored } from '../../e2e/support/page.ts
 import { newFolder, RunningShoal } from '../../e2e/support/shoal.ts'
 import { openHostTab, Tabs } from '../../e2e/support/tabs.ts'
 import { report } from '../report.ts'
-import { countSockets, idle } from './idle.ts'
+import { countSockets, idle, idleCpu } from './idle.ts'
 import { fetchTime, longTasks, storeTime, watchPage } from './page.ts'
-import { rawRate } from './raw.ts'
+import { joinPlain, rawRate } from './raw.ts'
 
 const MIB = 2 ** 20
 const ROUNDS = 3
@@ -130,12 +130,31 @@ async function idleTab(): Promise<void> {
     const looks = []
     for (let round = 0; round < ROUNDS; round++) looks.push(await idle(page, browser.folder, sockets))
     report({ bench: 'transfer', metric: 'direct links of the idle tab', value: median(looks.map((look) => look.links)), unit: 'links', reference: 16 })
-    report({ bench: 'transfer', metric: 'CPU of an idle hosting tab', value: median(looks.map(({ cpu }) => cpu)), unit: '% of a core', reference: 1 })
+    const cpu = median(looks.map(({ cpu }) => cpu))
+    report({ bench: 'transfer', metric: 'CPU of an idle hosting tab', value: cpu, unit: '% of a core', reference: 1 })
+    report({ bench: 'transfer', metric: 'the same, over a page with 16 plain data channels and nothing of Shoal', value: cpu, unit: '% of a core', reference: await plainCpu() })
     report({ bench: 'transfer', metric: 'traffic of an idle hosting tab', value: median(looks.map(({ traffic }) => traffic)), unit: 'B/s', reference: 1000 })
   } finally {
     await tabs.close()
     await browser.close()
     await shoal.clean()
+    await rm(browser.folder, { recursive: true, force: true })
+  }
+}
+
+/** CPU of what a browser does by itself for a page that has 16 data channels to other pages, in percent of a core. */
+async function plainCpu(): Promise<number> {
+  const browser = await DiskBrowser.fresh()
+  const tabs = await Tabs.launch()
+  try {
+    const page = await browser.open('about:blank')
+    for (let i = 0; i < 16; i++) await joinPlain(page, await (await tabs.context()).newPage())
+    const looks = []
+    for (let round = 0; round < ROUNDS; round++) looks.push(await idleCpu(browser.folder))
+    return median(looks)
+  } finally {
+    await tabs.close()
+    await browser.close()
     await rm(browser.folder, { recursive: true, force: true })
   }
 }

@@ -11,16 +11,28 @@ interface Ends {
   connection: RTCPeerConnection
   channel?: RTCDataChannel
 }
-type Scope = typeof globalThis & { raw: Ends }
+/** `kept`: connections that are open for their own sake; unreferenced ones would be collected. */
+type Scope = typeof globalThis & { raw: Ends; kept?: RTCPeerConnection[] }
 
-/** Bytes per second of one plain data channel between two pages of different browsers, with nothing of Shoal in between. */
-export async function rawRate(from: Page, to: Page, load: Load): Promise<number> {
+/** Joins two pages of different browsers by one plain data channel, with nothing of Shoal in between. */
+export async function joinPlain(from: Page, to: Page): Promise<void> {
   const offer = await from.evaluate(makeOffer)
   const answer = await to.evaluate(takeOffer, offer)
   await from.evaluate(takeAnswer, answer)
+  for (const page of [from, to]) {
+    await page.evaluate(() => {
+      const scope = globalThis as Scope
+      ;(scope.kept ??= []).push(scope.raw.connection)
+    })
+  }
+}
+
+/** Bytes per second of one plain data channel between two pages of different browsers, with nothing of Shoal in between. */
+export async function rawRate(from: Page, to: Page, load: Load): Promise<number> {
+  await joinPlain(from, to)
   await to.evaluate(receive, load.window)
   const milliseconds = await from.evaluate(send, load)
-  for (const page of [from, to]) await page.evaluate(() => (globalThis as Scope).raw.connection.close())
+  for (const page of [from, to]) await page.evaluate(() => (globalThis as Scope).kept?.splice(0).forEach((connection) => connection.close()))
   return (load.count * load.size * 1000) / milliseconds
 }
 
