@@ -10,6 +10,7 @@ import { report } from '../report.ts'
 import { countSockets, idle, idleCpu } from './idle.ts'
 import { fetchTime, longTasks, storeTime, watchPage } from './page.ts'
 import { joinPlain, rawRate } from './raw.ts'
+import { tasksDuring } from './tasks.ts'
 
 const MIB = 2 ** 20
 const ROUNDS = 3
@@ -85,6 +86,16 @@ async function big(owner: Page, folder: string, raw: () => Promise<number>): Pro
   say('store 128 MiB on 4 tabs, over raw / 1.6', median(rates.store), reference / SPREAD)
   report({ bench: 'transfer', metric: 'tasks over 50 ms on the page while it stores and downloads', value: tasks.length, unit: 'tasks' })
   report({ bench: 'transfer', metric: 'the longest of them', value: Math.max(0, ...tasks), unit: 'ms' })
+  const traced = await tasksDuring(owner, () => once(owner, folder, size))
+  report({ bench: 'transfer', metric: 'the most that the processor worked on one task of the page, in a traced round', value: Math.max(0, ...traced.map(({ cpu }) => cpu)), unit: 'ms', reference: 50 })
+  report({ bench: 'transfer', metric: 'the longest task of that round, with its waiting for a processor', value: Math.max(0, ...traced.map(({ wall }) => wall)), unit: 'ms' })
+}
+
+async function once(owner: Page, folder: string, size: number): Promise<void> {
+  const name = 'traced.bin'
+  await writeFile(join(folder, name), randomBytes(size))
+  await storeTime(owner, [join(folder, name)], [name])
+  await download(owner, `Download ${name}`, PATIENCE)
 }
 
 async function small(owner: Page, folder: string, raw: () => Promise<number>): Promise<void> {

@@ -1,5 +1,7 @@
-// BLAKE3 (O’Connor, Aumasson, Neves, Wilcox-O’Hearn, 2021; sections of the paper): the compression function and subtrees of up to
-// 64 leaves. One block at a time; each v128 is one row of the 4 x 4 state. Nothing is kept between calls but the key.
+// BLAKE3 (O’Connor, Aumasson, Neves, Wilcox-O’Hearn, 2021; sections of the paper): subtrees of up to 64 leaves. Four leaves or parents at a time
+// (four.ts); what is left over one block at a time, each v128 being one row of the 4 x 4 state. Nothing is kept between calls but the key.
+
+import { compressFour } from './four'
 
 /** Leaves in one call: 64 KiB, small enough for the second-level cache, large enough to make a call's cost vanish. */
 const LEAVES: u32 = 64
@@ -120,7 +122,12 @@ function leaf(at: usize, length: u32, counter: u32, extra: u32, last: u32, out: 
  */
 export function subtree(length: u32, counter: u32, extra: u32, root: u32): void {
   let count: u32 = length == 0 ? 1 : (length + LEAF - 1) / LEAF
-  for (let i: u32 = 0; i < count; i++) {
+  const whole = length / LEAF
+  let done: u32 = 0
+  for (; done + 4 <= whole; done += 4) {
+    compressFour(KEY, INPUT + done * LEAF, LEAF, LEAF / BLOCK, counter + done, 1, extra, CHUNK_START, CHUNK_END, LEVEL + done * CV)
+  }
+  for (let i = done; i < count; i++) {
     const last = root && count == 1 ? ROOT : 0
     leaf(INPUT + i * LEAF, min(LEAF, length - i * LEAF), counter + i, extra, last, LEVEL + i * CV)
   }
@@ -128,7 +135,10 @@ export function subtree(length: u32, counter: u32, extra: u32, root: u32): void 
   // each left subtree is the largest power of two that leaves something for the right.
   while (count > 1) {
     const top = root && count == 2 ? ROOT : 0
-    for (let i: u32 = 0; i < count >> 1; i++) join(LEVEL + 2 * i * CV, extra | top, LEVEL + i * CV)
+    const pairs = count >> 1
+    done = 0
+    for (; done + 4 <= pairs; done += 4) compressFour(KEY, LEVEL + 2 * done * CV, BLOCK, 1, 0, 0, extra | PARENT, 0, 0, LEVEL + done * CV)
+    for (let i = done; i < pairs; i++) join(LEVEL + 2 * i * CV, extra | top, LEVEL + i * CV)
     if (count & 1) memory.copy(LEVEL + (count >> 1) * CV, LEVEL + (count - 1) * CV, CV)
     count = (count + 1) >> 1
   }
