@@ -5,10 +5,10 @@ import { signAdvert, type HostAdvert } from '../formats/advert.ts'
 import { LEASE_SECONDS, signReceipt, type Receipt } from '../formats/receipt.ts'
 import * as ed25519 from '../seal/ed25519.ts'
 import { RawPeer } from '../testkit/raw-peer.ts'
-import { memoryPair } from '../testkit/memory-stream.ts'
+import { memoryPair, type MemoryStreamOptions } from '../testkit/memory-stream.ts'
 import { keyPair, shardWorld, type KeyPair, type ShardWorld } from '../testkit/shard-world.ts'
 import { openShardClient } from './client.ts'
-import { HELLO_TIME, MAX_DATA, REQUEST_LIMIT, REQUEST_STALL, UPLOAD_LIMIT } from './limits.ts'
+import { CREDIT_STEP, HELLO_TIME, MAX_DATA, REQUEST_LIMIT, REQUEST_STALL, UPLOAD_LIMIT } from './limits.ts'
 import type { ShardClient } from './shard-client.ts'
 
 const hostKey = keyPair(600)
@@ -32,9 +32,9 @@ function open(world: ShardWorld, stream: ReturnType<typeof memoryPair>[0], signa
 }
 
 /** An honest client, greeted by a host that the test plays. */
-async function scene() {
+async function scene(line: MemoryStreamOptions = {}) {
   const world = await shardWorld()
-  const [ours, theirs] = memoryPair()
+  const [ours, theirs] = memoryPair(line)
   const opening = open(world, ours)
   const host = new RawPeer(theirs)
   await host.send({ type: 'hello', nonce: new Uint8Array(32), advert: await advert(world) })
@@ -288,6 +288,25 @@ describe('a client gives up', () => {
       received += bytes.length
       await host.send({ type: 'credit', bytes: bytes.length })
       await world.clock.advance(20_000)
+    }
+    await host.send({ type: 'ack', id })
+    expect(await work).toMatchObject({ code: 'test.resolved' })
+  })
+
+  test('nothing while the line is so slow that minutes go by before the host has enough to give credit for', async () => {
+    const { world, host, client } = await scene({ buffer: 1, chunk: () => MAX_DATA })
+    const work = failure(client.put(root, new Uint8Array(2 * 1024 * 1024)))
+    const { id } = await host.expect('put')
+    let [received, owed] = [0, 0]
+    while (received < 2 * 1024 * 1024) {
+      const { bytes } = await host.expect('data')
+      received += bytes.length
+      owed += bytes.length
+      if (owed >= CREDIT_STEP) {
+        await host.send({ type: 'credit', bytes: owed })
+        owed = 0
+      }
+      await world.clock.advance(25_000)
     }
     await host.send({ type: 'ack', id })
     expect(await work).toMatchObject({ code: 'test.resolved' })
