@@ -267,6 +267,29 @@ describe('cancelling and removing', () => {
     expect(device.reports).toEqual([])
   })
 
+  test('what a host has just taken when the store is cancelled, and could not say so any more, is taken back too', async () => {
+    const made = await world()
+    const gate = Promise.withResolvers<undefined>()
+    const hosts = await made.hosts(4, {
+      wrapShards: (store) => {
+        const put = store.put.bind(store)
+        store.put = async (root, bytes) => {
+          await put(root, bytes)
+          await gate.promise
+        }
+        return store
+      },
+    })
+    const device = made.device()
+    await device.start()
+    const [id = ''] = await device.running.add([{ file: testFile('a', noise(3 * MIB)), path: 'a' }])
+    await made.until(() => hosts.every(({ shardDisk }) => shardDisk.shards.size > 0), 'shards on their way into every host')
+    await device.running.cancel(id)
+    gate.resolve(undefined)
+    await made.until(() => hosts.every(({ shardDisk }) => shardDisk.shards.size === 0), 'empty vaults')
+    expect(device.reports).toEqual([])
+  })
+
   test('what cannot be told to a host now is told when it is back', async () => {
     const made = await world()
     const hosts = await made.hosts(3)
