@@ -45,6 +45,29 @@ test('[U1] a new version is taken by all tabs together, which keep their files a
   }
 })
 
+test('a page that nobody loads anew hears of a new version within an hour', async () => {
+  let shoal = await RunningShoal.start({ hosts: 0 })
+  const browser = await DiskBrowser.fresh()
+  try {
+    const page = await browser.open('about:blank')
+    await page.clock.install()
+    await page.goto(shoal.url)
+    await page.evaluate(() => navigator.serviceWorker.ready.then(() => true))
+    // The first worker takes the page over; until then nothing of it is old.
+    await page.waitForFunction(() => navigator.serviceWorker.controller !== null)
+    await shoal.kill()
+    shoal = await RunningShoal.start({ hosts: 0, port: shoal.port, data: shoal.data, preload: NEW_VERSION })
+    await page.clock.fastForward('59:00')
+    await expect(page.getByRole('button', UPDATE)).toHaveCount(0)
+    await page.clock.fastForward('02:00')
+    await expect(page.getByRole('button', UPDATE)).toBeVisible({ timeout: 30_000 })
+  } finally {
+    await browser.close()
+    await shoal.clean()
+    await rm(browser.folder, { recursive: true, force: true })
+  }
+})
+
 async function loadedAgain(page: Page): Promise<void> {
   await page.waitForEvent('load', { timeout: 60_000 })
 }

@@ -70,4 +70,22 @@ describe('a ZIP of files', () => {
     await expect(all(zipOf('all.zip', members))).rejects.toBe(damaged)
     expect(open.now).toBe(0)
   })
+
+  it('read from its end holds nothing of what comes before', async () => {
+    const size = 384 * MIB
+    const before = process.memoryUsage().arrayBuffers
+    let most = 0
+    const source: FileSource = {
+      head: { name: 'big', type: '', size },
+      async *read() {
+        for (let at = 0; at < size; at += MIB) {
+          most = Math.max(most, process.memoryUsage().arrayBuffers - before)
+          yield new Uint8Array(MIB)
+        }
+      },
+    }
+    const zip = zipOf('all.zip', [{ path: 'big', modified: 0, source }])
+    expect((await all(zip, zip.head.size - 100)).length).toBe(100)
+    expect(most).toBeLessThan(size / 2)
+  })
 })
