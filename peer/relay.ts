@@ -8,6 +8,7 @@ import type { Duplex } from 'node:stream'
 import type { Clock, Random } from '../core/ports/clock.ts'
 import { nodeOptions, peerServices, type RelayNode } from './assembly.ts'
 import { privateKeyFromSeed } from './identity.ts'
+import { endLeftBehind } from './left-behind.ts'
 import type { Log } from './log.ts'
 import { RecordStore, sweepNowAndThen } from './record-store.ts'
 import { RelayKeeper } from './relay-keeper.ts'
@@ -66,6 +67,7 @@ export async function startRelayPeer(init: RelayPeerInit): Promise<RelayPeer> {
   const { relay } = node.services
   // The relay frees the slots of those who left only when their time is over: a week in which nobody else gets them.
   node.addEventListener('peer:disconnect', ({ detail }) => release(relay, detail))
+  endLeftBehind(node, init.log)
   const keeper = new RelayKeeper({ node, clock: init.clock, random: init.random, log: init.log, onChange: () => undefined })
   keeper.setRelays(init.also ?? [])
   const care = new TableCare(node)

@@ -1,3 +1,4 @@
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 import { MemoryDatastore } from 'datastore-core'
 import { multiaddr } from '@multiformats/multiaddr'
 import { afterEach, describe, expect, it } from 'vitest'
@@ -35,6 +36,27 @@ describe('several relays', () => {
     return peer
   }
 
+  /** A line to a relay that can be cut without either side being told. */
+  async function lineTo(at: TestRelay): Promise<{ url: string; cut: () => void }> {
+    const sockets: Socket[] = []
+    const server = createServer((near) => {
+      const far = connect(Number(new URL(at.url).port), '127.0.0.1')
+      sockets.push(near, far)
+      near.pipe(far)
+      far.pipe(near)
+      for (const socket of [near, far]) socket.on('error', () => undefined)
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    closing.push(async () => {
+      for (const socket of sockets) socket.destroy()
+      await new Promise((resolve) => server.close(resolve))
+    })
+    const cut = (): void => {
+      for (const socket of sockets) socket.unpipe().pause()
+    }
+    return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, cut }
+  }
+
   const reserved = (at: TestRelay, ...peers: Peer[]) => peers.every(({ identity }) => at.peer.node.services.relay.reservations.has(peerIdOf(identity.key)))
   const through = (at: TestRelay, peer: Peer) => multiaddr(`${originAddress(at.url)}/p2p/${at.peer.peer}/p2p-circuit/p2p/${peerIdOf(peer.identity.key).toString()}`)
 
@@ -48,6 +70,23 @@ describe('several relays', () => {
       await stranger.stop()
     }
   }
+
+  it('a peer that went to another network without a word is reached there, not over what it left behind', async () => {
+    const home = await relay()
+    const line = await lineTo(home)
+    const seed = systemRandom.bytes(32)
+    const before = await startBrowserPeer({ relays: [line.url], clock: systemClock, random: systemRandom, log, seed })
+    closing.push(() => before.network.close())
+    await until(() => reserved(home, before))
+    line.cut()
+    const after = await startBrowserPeer({ relays: [home.url], clock: systemClock, random: systemRandom, log, seed })
+    closing.push(() => after.network.close())
+    const { node } = home.peer
+    await until(() => node.getConnections(peerIdOf(after.identity.key)).length === 2)
+    await until(() => node.getConnections(peerIdOf(after.identity.key)).length === 1)
+    await until(() => reserved(home, after))
+    expect(await reachable(after, home)).toBe(true)
+  })
 
   it('a peer that was told of one keeps to the other as well, for as long as the first names it', async () => {
     const second = await relay()

@@ -54,8 +54,8 @@ export class NatLab {
       lab.ip('net', 'link add br0 type bridge')
       lab.ip('net', `addr add ${PUBLIC}/24 dev br0`)
       lab.ip('net', 'link set br0 up')
-      lab.side('a', 1, nat)
-      lab.side('b', 2, nat)
+      lab.side('a', nat)
+      lab.side('b', nat)
       return lab
     } catch (error) {
       await lab.remove()
@@ -103,6 +103,16 @@ export class NatLab {
     return context
   }
 
+  /** The machine of one side leaves its network, and is there again under another address, as a laptop that goes from one place to another. */
+  moves(side: Side): void {
+    const lan = networkOf(side)
+    this.ip(side, 'link set eth0 down')
+    this.ip(side, `addr del ${lan}.2/24 dev eth0`)
+    this.ip(side, `addr add ${lan}.3/24 dev eth0`)
+    this.ip(side, 'link set eth0 up')
+    this.ip(side, `route add default via ${lan}.1`)
+  }
+
   /** Ends all browsers and programs, and removes namespaces and files. Works on what is there, also after a failure. */
   async remove(): Promise<void> {
     await Promise.all(this.browsers.splice(0).map((context) => context.close().catch(() => undefined)))
@@ -112,12 +122,12 @@ export class NatLab {
   }
 
   /** A private network with one machine in it, and the router that is its NAT. */
-  private side(side: Side, number: number, nat: Nat): void {
+  private side(side: Side, nat: Nat): void {
     const router = `router-${side}`
-    const lan = `10.99.${String(number)}`
+    const lan = networkOf(side)
     this.namespace(router)
     this.namespace(side)
-    this.link([router, 'wan'], ['net', router], `10.99.0.1${String(number)}/24`)
+    this.link([router, 'wan'], ['net', router], `10.99.0.1${side === 'a' ? '1' : '2'}/24`)
     this.ip('net', `link set ${router} master br0 up`)
     this.link([router, 'lan'], [side, 'eth0'], `${lan}.1/24`)
     this.ip(side, `addr add ${lan}.2/24 dev eth0`)
@@ -171,6 +181,11 @@ export class NatLab {
     }
     await expect.poll(listens, { timeout: READY_WITHIN_MS }).toContain(`${PUBLIC}:${String(port)}`)
   }
+}
+
+/** The first three numbers of the addresses behind a NAT. */
+function networkOf(side: Side): string {
+  return side === 'a' ? '10.99.1' : '10.99.2'
 }
 
 function turnUrl(transport: 'udp' | 'tcp'): string {

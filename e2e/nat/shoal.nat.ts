@@ -93,3 +93,31 @@ test('where UDP is blocked tabs meet over TURN through TCP', async () => {
 test('where UDP is blocked and without TURN a small file goes through the relay, and the page says that it does', async () => {
   await storeAndFetch({ nat: 'udp-blocked', turn: false, size: SMALL, status: RELAYED, check: none })
 })
+
+test('a hosting tab whose machine goes to another network is found there, with what it holds', async () => {
+  const lab = await NatLab.build('port-preserving')
+  try {
+    await lab.relay(false)
+    const hosting = await (await lab.browser('a')).newPage()
+    await hosting.goto(lab.url)
+    await host(hosting)
+    const owner = await (await lab.browser('b')).newPage()
+    await owner.goto(lab.url)
+    await connected(owner, 1, MEETING_MS)
+    const buffer = randomBytes(8 * MIB)
+    await addFiles(owner, [{ name: 'file.bin', mimeType: 'application/octet-stream', buffer }])
+    await stored(owner, 'file.bin')
+
+    lab.moves('a')
+    const begin = performance.now()
+    await expect(owner.getByRole('status')).not.toHaveText(/1 hosts/, { timeout: MEETING_MS })
+    const gone = performance.now()
+    await connected(owner, 1, MEETING_MS)
+    console.log(`  missed after ${((gone - begin) / 1000).toFixed(0)} s, back ${((performance.now() - gone) / 1000).toFixed(0)} s later`)
+    expect(buffer.equals(await readFile(await download(owner, 'Download file.bin')))).toBe(true)
+    direct(await ends(owner))
+    await expect(hosting.getByRole('switch', { name: 'Host for others' })).toBeChecked()
+  } finally {
+    await lab.remove()
+  }
+})
