@@ -1,3 +1,4 @@
+import { createServer, type AddressInfo, type Socket } from 'node:net'
 import { multiaddr } from '@multiformats/multiaddr'
 import { MemoryDatastore } from 'datastore-core'
 import { RTCPeerConnection } from 'node-datachannel/polyfill'
@@ -7,6 +8,7 @@ import type { PeerNode } from './assembly.ts'
 import { startBrowserPeer } from './browser.ts'
 import { byteStream } from './byte-stream.ts'
 import { startHostPeer, type HostPeer } from './host.ts'
+import { peerIdOf } from './identity.ts'
 import type { Log } from './log.ts'
 import { nodeWebRtc } from './node-web-rtc.ts'
 import { webSocketAddress } from './relay-info.ts'
@@ -103,6 +105,28 @@ describe('a host on Node with WebRTC', () => {
     const to = { key: tab.identity.key, addresses: [address] }
     await until(() => tab.network.state().relays[0]?.connected === true)
     await echoes(await from.network.open(to, ECHO), systemRandom.bytes(3000))
+  })
+
+  it('is reached over WebRTC by a tab that hears nothing from its WebSocket', async () => {
+    const sockets: Socket[] = []
+    const silent = createServer((socket) => sockets.push(socket))
+    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve))
+    closing.push(async () => {
+      for (const socket of sockets) socket.destroy()
+      await new Promise((resolve) => silent.close(resolve))
+    })
+    const only = await relay()
+    const to = await host([only])
+    await to.network.handle(ECHO, echo, ending.signal)
+    const circuits = await webRtcAddresses(to, 1)
+    const tab = await startBrowserPeer({ relays: [only.url], seed: systemRandom.bytes(32), clock: systemClock, random: systemRandom, log, webRtc: await loaded() })
+    closing.push(() => tab.network.close())
+    const addresses = [webSocketAddress('127.0.0.1', (silent.address() as AddressInfo).port), ...circuits]
+    await echoes(await tab.network.open({ key: to.identity.key, addresses }, ECHO), systemRandom.bytes(3000))
+    expect(sockets.length).toBeGreaterThan(0)
+    // What the relay carried for the signalling has limits.
+    const used = to.node.getConnections(peerIdOf(tab.identity.key)).filter(({ limits }) => limits === undefined)
+    expect(used.map(({ remoteAddr }) => remoteAddr.toString())).toEqual([expect.stringContaining('/webrtc')])
   })
 
   it('tells its candidates only once it has the answer, or the other side is faster than the library can bear', async () => {

@@ -27,6 +27,11 @@ export async function joinPlain(from: Page, to: Page): Promise<void> {
   }
 }
 
+/** How many of a page's plain connections are connected. */
+export function plainLinks(page: Page): Promise<number> {
+  return page.evaluate(() => ((globalThis as Scope).kept ?? []).filter(({ connectionState }) => connectionState === 'connected').length)
+}
+
 /** Bytes per second of one plain data channel between two pages of different browsers, with nothing of Shoal in between. */
 export async function rawRate(from: Page, to: Page, load: Load): Promise<number> {
   await joinPlain(from, to)

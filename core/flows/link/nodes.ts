@@ -15,7 +15,7 @@ import type { ShardClient, SignedReceipt } from '../../swarm/shard-client.ts'
 
 /** Copies of each tree node: a node is needed by every reader, and small. */
 const COPIES = 8
-/** Nodes of one receipt: 64 × 64 KiB in memory at most. */
+/** Nodes of one receipt: 64 × 64 KiB in memory at most, for each file that is being published. */
 const BATCH = 64
 
 export interface NodeStoreDeps {

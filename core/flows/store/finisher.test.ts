@@ -35,6 +35,11 @@ class Bench {
   /** What ends each attempt that is under way. */
   readonly attempts: ((error?: AppError) => void)[] = []
   started = 0
+  announced = 0
+  announce = (): Promise<boolean> => {
+    this.announced++
+    return Promise.resolve(true)
+  }
   readonly finisher = new Finisher({
     publisher: {
       publish: async () => {
@@ -47,7 +52,7 @@ class Bench {
         })
         return { share: SHARE, health: HEALTH }
       },
-      announce: () => Promise.resolve(true),
+      announce: () => this.announce(),
     },
     table: {
       update: (entry, changes) => {
@@ -113,4 +118,18 @@ test('other files are published beside it', async () => {
   await bench.add(new FileEntry('00', RECORD))
   await bench.add(new FileEntry('01', RECORD))
   expect(bench.attempts.length).toBe(2)
+})
+
+test('a record that is replaced while it is announced is announced again, as it is now', async () => {
+  bench = new Bench()
+  const file = new FileEntry('00', { ...RECORD, status: 'stored', share: { ...SHARE, announced: false } })
+  bench.announce = () => {
+    if (bench.announced++ === 0) file.record = { ...file.record, share: { ...SHARE, sequence: 2, announced: false } }
+    return Promise.resolve(true)
+  }
+  await bench.add(file)
+  expect(file.record.share?.announced).toBe(false)
+  await bench.add(file)
+  expect(bench.announced).toBe(2)
+  expect(file.record.share).toMatchObject({ sequence: 2, announced: true })
 })
