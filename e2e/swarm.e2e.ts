@@ -13,7 +13,10 @@ test.use({ trace: 'off' })
 const MIB = 2 ** 20
 /** How long peers may take to be back after their relay is. */
 const BACK_WITHIN = 10_000
-
+/** How long a tab may take to find hosts that came a moment ago. */
+const FOUND_WITHIN = 5000
+/** Whoever says good-bye is missed at once; who does not, after the 15 s and more that ICE waits. */
+const MISSED_WITHIN = 8000
 
 /** Opens a link in a page of somebody else, downloads the file, and gives the SHA-256 of what arrived. */
 async function fetchLink(page: Page, link: string, name: string): Promise<string> {
@@ -59,6 +62,21 @@ test('files stored on 16 tabs, with no host but tabs, open in a new browser afte
     await tabs.close()
     await shoal.clean()
     await rm(folder, { recursive: true })
+  }
+})
+
+test('a tab finds hosts that came a moment ago within 5 s, and misses one that is closed at once', async () => {
+  const shoal = await RunningShoal.start({ hosts: 0 })
+  const tabs = await Tabs.launch()
+  try {
+    const hosts = await tabs.hosts(shoal.url, 3)
+    const owner = await tabs.open(shoal.url)
+    await connected(owner, 3, FOUND_WITHIN)
+    await leave([hosts[0]!])
+    await connected(owner, 2, MISSED_WITHIN)
+  } finally {
+    await tabs.close()
+    await shoal.clean()
   }
 })
 

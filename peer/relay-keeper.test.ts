@@ -24,13 +24,14 @@ describe('the relay keeper', () => {
     for (const close of closing.splice(0).reverse()) await close()
   })
 
-  async function keeperOf(node: PeerNode, relay: TestRelay, failures: readonly unknown[] = []): Promise<{ keeper: RelayKeeper; asked: () => number }> {
+  async function keeperOf(node: PeerNode, relay: TestRelay, failures: readonly unknown[] = []): Promise<{ keeper: RelayKeeper; asked: () => number; warnings: string[] }> {
     let asked = 0
+    const warnings: string[] = []
     const keeper = new RelayKeeper({
       node,
       clock: systemClock,
       random: eager,
-      log,
+      log: (level, message) => void (level === 'warn' && warnings.push(message)),
       onChange: () => undefined,
       fetchInfo: async (origin) => {
         const failure = failures[asked++]
@@ -40,7 +41,7 @@ describe('the relay keeper', () => {
     })
     closing.push(() => node.stop(), () => keeper.close())
     keeper.setRelays([relay.url])
-    return Promise.resolve({ keeper, asked: () => asked })
+    return Promise.resolve({ keeper, asked: () => asked, warnings })
   }
 
   it('goes on after rejections that are not errors, as browsers have them', async () => {
@@ -95,6 +96,14 @@ describe('the relay keeper', () => {
     closing.push(...relays.map((relay) => () => relay.stop()), () => browser.network.close())
     const name = peerIdOf(browser.identity.key)
     await until(() => relays.every(({ peer }) => peer.node.services.relay.reservations.has(name)))
+  })
+
+  it('says in the log, once, that a relay cannot be reached', async () => {
+    const relay = await startTestRelay()
+    closing.push(() => relay.stop())
+    const { keeper, warnings } = await keeperOf(await bareNode(), relay, Array<string>(4).fill('not yet'))
+    await until(() => keeper.relays()[0]?.connected === true)
+    expect(warnings).toEqual(['a relay cannot be reached, and is tried again'])
   })
 
   it('tries at once when it is poked', async () => {

@@ -10,6 +10,8 @@ import { requestInfo } from './relay-request.ts'
 /** Waits between attempts double from the first to the last. A request that nobody answers, the last wait, a request and a dial fit into 10 s. */
 const FIRST_WAIT_MS = 500
 const LAST_WAIT_MS = 4000
+/** Failures in a row before the log says so: one that only starts again is not worth a line. */
+const WORTH_SAYING = 2
 /** `relay.json` is a few hundred bytes; a relay that takes longer is asked again later. */
 const INFO_WITHIN_MS = 4000
 /** How old `relay.json` may get while connected: TURN credentials end after 12 h, and relays come and go. */
@@ -167,7 +169,9 @@ export class RelayKeeper {
       } catch (error) {
         // A browser's WebSocket rejects with a DOM event, so anything may be caught here.
         if (relay.peer !== undefined && !relay.ending.signal.aborted) this.drop(relay.peer)
-        this.note(relay, false, asAppError(error, 'transient', 'relay.unreachable').code)
+        const problem = asAppError(error, 'transient', 'relay.unreachable')
+        if (failures === WORTH_SAYING) this.init.log('warn', 'a relay cannot be reached, and is tried again', { relay: relay.url }, problem)
+        this.note(relay, false, problem.code)
       }
       const wait = Math.min(LAST_WAIT_MS, FIRST_WAIT_MS * 2 ** failures) * (0.5 + this.init.random.unit() / 2)
       failures++
