@@ -13,7 +13,7 @@ import type { Log } from '../peer/log.ts'
 import { nodeWebRtc } from '../peer/node-web-rtc.ts'
 import { runProgram, type Running } from '../peer/program.ts'
 import { systemClock, systemRandom } from '../peer/system.ts'
-import { parseOptions, type HostOptions } from './options.ts'
+import { HELP, parseOptions, type HostOptions } from './options.ts'
 import { seldom } from './report.ts'
 import { openLevelMetaStore } from './storage/level-meta-store.ts'
 import { openNodeShardFiles } from './storage/node-shard-files.ts'
@@ -77,4 +77,4 @@ async function openData(folder: string) {
   }
 }
 
-await runProgram(async (log) => startHost(parseOptions(process.argv.slice(2)), log))
+await runProgram(async (log) => startHost(parseOptions(process.argv.slice(2)), log), HELP)

@@ -1,9 +1,15 @@
 import { describe, expect, it } from 'vitest'
-import { parseOptions } from './options.ts'
+import { HELP, parseOptions } from './options.ts'
 
 const space = (text: string): number => parseOptions(['--data', 'here', `--space=${text}`]).space
 
 describe('the options of a host', () => {
+  it('are those that --help lists', () => {
+    const listed = [...HELP.matchAll(/--([a-z-]+)/g)].map(([option]) => option)
+    expect(listed.length).toBeGreaterThan(4)
+    for (const option of listed) expect(() => parseOptions([option, 'x'])).not.toThrow(expect.objectContaining({ code: 'option.unknown' }))
+  })
+
   it('need a folder and a size, and leave the rest to the machine', () => {
     expect(parseOptions(['--data', 'here', '--space', '1GB'])).toEqual({ data: 'here', space: 1e9, relays: [], listen: '127.0.0.1', port: 0 })
   })

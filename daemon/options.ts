@@ -3,6 +3,14 @@ import { parseArgs } from 'node:util'
 import { AppError } from '../core/base/errors.ts'
 import { misread, parseOrigin, parsePort } from '../peer/program.ts'
 
+export const HELP = `Keeps pieces of other people's files. Prints one line of JSON once it is ready; logs go to the error output.
+
+  --data DIR         its folder: key, index and pieces
+  --space SIZE       what it may take in all, such as 500MB or 20GiB
+  --relay URL        a relay to join, such as https://relay.example; repeatable
+  --listen ADDRESS   IP address of its WebSocket (default 127.0.0.1)
+  --port N           port of its WebSocket (default: any free one, the same at every start)`
+
 export interface HostOptions {
   /** Folder of key, index and shards. */
   readonly data: string

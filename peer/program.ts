@@ -14,9 +14,13 @@ export interface Running {
 
 /**
  * Runs a program of the supervisor's: prints `{"ready":true,…}` on stdout once `start` resolved, or `{"error":"sentence"}` and exit code 1;
- * leaves on SIGTERM and SIGINT, and when its stdin is a pipe that ends: so it never outlives its supervisor. Logs go to stderr.
+ * with `--help` it prints `help` and leaves; else it leaves on SIGTERM and SIGINT, and when its stdin is a pipe that ends: so it never outlives its supervisor. Logs go to stderr.
  */
-export async function runProgram(start: (log: Log) => Promise<Running>): Promise<void> {
+export async function runProgram(start: (log: Log) => Promise<Running>, help: string): Promise<void> {
+  if (process.argv.includes('--help')) {
+    process.stdout.write(`${help}\n`)
+    return
+  }
   const log = jsonLog((line) => process.stderr.write(`${line}\n`), Date.now, 'warn')
   const stopped = stopAsked()
   // A promise that libp2p forgot must not take everybody's relay down.

@@ -31,7 +31,9 @@ describe('the relay keeper', () => {
       node,
       clock: systemClock,
       random: eager,
-      log: (level, message) => void (level === 'warn' && warnings.push(message)),
+      log: (level, message) => {
+        if (level === 'warn') warnings.push(message)
+      },
       onChange: () => undefined,
       fetchInfo: async (origin) => {
         const failure = failures[asked++]

@@ -10,7 +10,7 @@ import { RELAY_INFO_VERSION, webSocketAddress, type RelayInfo } from '../peer/re
 import { startRelayPeer, type RelayPeer } from '../peer/relay.ts'
 import { systemClock, systemRandom } from '../peer/system.ts'
 import { startHttp } from './http.ts'
-import { announced, furtherRelays, parseOptions, type RelayOptions } from './options.ts'
+import { announced, furtherRelays, HELP, parseOptions, type RelayOptions } from './options.ts'
 import { StaticFiles } from './static.ts'
 import { startStun, type StunServer } from './stun.ts'
 import { turnServers } from './turn.ts'
@@ -102,4 +102,4 @@ function parseHost(host: string): { hostname: string; port: number } | undefined
   return hostname === '' ? undefined : { hostname, port: port === '' ? 80 : Number(port) }
 }
 
-await runProgram(async (log) => startRelay(parseOptions(process.argv.slice(2)), log))
+await runProgram(async (log) => startRelay(parseOptions(process.argv.slice(2)), log), HELP)

@@ -1,10 +1,16 @@
 import { describe, expect, it } from 'vitest'
-import { furtherRelays, parseOptions } from './options.ts'
+import { furtherRelays, HELP, parseOptions } from './options.ts'
 
 const DATA = ['--data', 'here']
 const TURN = ['--turn', 'turn:turn.example:3478?transport=udp']
 
 describe('the options of a relay', () => {
+  it('are those that --help lists', () => {
+    const listed = [...HELP.matchAll(/--([a-z-]+)/g)].map(([option]) => option)
+    expect(listed.length).toBeGreaterThan(9)
+    for (const option of listed) expect(() => parseOptions([option, 'x'])).not.toThrow(expect.objectContaining({ code: 'option.unknown' }))
+  })
+
   it('name further relays by origin, or by a port of the same machine, which is reached as this one was', () => {
     const options = parseOptions([...DATA, '--also', 'relay2.example', '--also', '8485', '--also', 'http://127.0.0.1:1/x'])
     expect(options.also).toEqual(['https://relay2.example', 8485, 'http://127.0.0.1:1'])

@@ -11,6 +11,18 @@ export interface TurnOptions {
   readonly login: { readonly username: string; readonly credential: string } | { readonly secret: string }
 }
 
+export const HELP = `Introduces peers to each other and serves the page. Prints one line of JSON once it is ready; logs go to the error output.
+
+  --port N              TCP port of HTTP and WebSocket, and UDP port of STUN (default 8484)
+  --listen ADDRESS      IP address to listen on (default 127.0.0.1)
+  --data DIR            its folder: key, and what it knows of the swarm
+  --static DIR          the built page, to be served
+  --announce URL        origin under which others reach it, such as https://relay.example; repeatable
+  --also URL            a further relay of the swarm; repeatable
+  --turn URL            an address of a TURN server; repeatable, with
+  --turn-secret TEXT    the secret that it shares with the relay, or
+  --turn-user NAME, --turn-password TEXT   a fixed login`
+
 export interface RelayOptions {
   /** 0 = any free one. */
   readonly port: number

@@ -48,10 +48,10 @@ const BY_CODE: Readonly<Record<string, Explain>> = {
   ),
   'link.damaged': say(
     'This link is incomplete or was changed',
-    'Not even one letter of a link may be missing.',
-    'Copy the whole link again, or ask for it again.',
+    'Every letter of it is needed.',
+    'Copy the whole link again, or ask whoever sent it.',
   ),
-  'link.gone': say('The owner has removed this file', 'Its pieces were deleted from the hosts.', 'Ask the person who sent the link.'),
+  'link.gone': say('The owner has removed this file', 'Its pieces were deleted from the hosts.', 'Ask whoever sent the link to send the file anew.'),
   'link.absent': say(
     'Nobody here knows this link',
     'The hosts that answered do not have it. The file may have been removed, or its hosts may be away.',
