@@ -117,6 +117,7 @@ test('a hosting tab bears strangers who read slowly or never, flood it with offe
     const attack = async (): Promise<void> => {
       const reads = [await neverRead(join(shoal.url), hint), await readSlowly(join(shoal.url), hint)]
       const flooder = await floodWithStreams(hint, SHARD_PROTOCOL, 1000)
+      expect(flooder.agreed).toBeGreaterThan(0)
       await floodWithOffers(join(shoal.url), hint)
       await openManyStreams(join(shoal.url), hint)
       for (const read of reads) await read()

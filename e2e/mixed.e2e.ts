@@ -1,5 +1,6 @@
 import { expect, test, type Page } from '@playwright/test'
-import { rm } from 'node:fs/promises'
+import { readdir, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
 import { sha256 } from './support/browser.ts'
 import { addFiles, connected, download, row } from './support/page.ts'
 import { randomFile } from './support/real-files.ts'
@@ -17,6 +18,13 @@ const AWAY = 200_000
 async function limitSpace(page: Page, quotaSize: number): Promise<void> {
   const session = await page.context().newCDPSession(page)
   await session.send('Storage.overrideQuotaForOrigin', { origin: new URL(page.url()).origin, quotaSize })
+}
+
+/** Bytes of the shards that a host on Node keeps. */
+async function heldBy(folder: string): Promise<number> {
+  const entries = await readdir(join(folder, 'shards'), { recursive: true, withFileTypes: true })
+  const sizes = entries.filter((entry) => entry.isFile()).map(async (entry) => (await stat(join(entry.parentPath, entry.name))).size)
+  return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0)
 }
 
 test('a store ends safe while hosts of both kinds are full, and tabs come and go', async () => {
@@ -37,6 +45,12 @@ test('a store ends safe while hosts of both kinds are full, and tabs come and go
 
     await expect(row(owner, 'mixed.bin')).toContainText(/Safe · survives \d+ of \d+ hosts leaving/, { timeout: AWAY })
     expect(await sha256(await download(owner, 'Download mixed.bin'))).toBe(await sha256(file))
+    // Full: an equal share of 51 MiB among 8 hosts is 6.4 MiB.
+    for (const number of [0, 1]) {
+      const held = await heldBy(shoal.hostFolder(number))
+      expect(held).toBeGreaterThan(MIB)
+      expect(held).toBeLessThanOrEqual(3 * MIB)
+    }
   } finally {
     await tabs.close()
     await shoal.clean()
