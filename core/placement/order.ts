@@ -8,6 +8,7 @@ export interface RowSource {
 
 /** What is known of a host when rows are asked for. */
 export interface HostView {
+  /** And answering as far as is known. */
   readonly connected: boolean
   /** Bytes per second measured lately; `undefined` before the first transfer. */
   readonly speed: number | undefined

@@ -34,6 +34,8 @@ export interface FetchDeps {
   readonly order: (rows: readonly RowSource[], k: number) => readonly RowSource[]
   /** Told of each answer: speed and conduct of the host, and the row of an own file that is bad. */
   readonly note: (view: PieceView, row: PieceRow, outcome: Outcome, bytes: number, took: number) => void
+  /** Told of a host that lags. */
+  readonly late: (host: PeerKey) => void
 }
 
 /** Frames of one pack that are opened at once: more than any machine has cores, far fewer than the coder lets wait. */
@@ -94,6 +96,7 @@ export class Fetcher {
         clock: this.deps.clock,
         get: (host, root, stop) => this.deps.getShard(host, root, undefined, stop),
         note: (row, outcome, bytes, took) => { this.deps.note(view, row, outcome, bytes, took) },
+        late: ({ host }) => { this.deps.late(host) },
       },
       signal,
     )

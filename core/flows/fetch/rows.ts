@@ -22,6 +22,8 @@ export interface RowDeps {
   readonly get: (host: PeerKey, root: ShardRoot, signal: AbortSignal) => Promise<Bytes>
   /** Told once per answer; `took` in ms, for what came. */
   readonly note: (row: PieceRow, outcome: Outcome, bytes: number, took: number) => void
+  /** Told of each request that lags, whenever another is asked for beside it. */
+  readonly late: (row: PieceRow) => void
 }
 
 export interface FetchedRow {
@@ -142,7 +144,9 @@ class Race {
   /** Gives up on those that stalled, and allows one more request beside those that lag. */
   private lagging(): void {
     const now = this.deps.clock.now()
+    const patience = this.patience()
     for (const [row, since] of this.since) {
+      if (now - since >= patience) this.deps.late(row)
       if (now - since < STALL_MS) continue
       this.controls.get(row)?.abort()
       this.forget(row)

@@ -101,7 +101,7 @@ export class SharedPieces implements PieceMap {
     if (known !== undefined) return known
     const rows = this.hosts.map((host, index) => ({ index, root: name, host }))
     const get = (host: string, root: string, stop: AbortSignal): Promise<Bytes> => this.deps.getShard(host, root, undefined, stop)
-    const fetched = await fetchRows(rows, 1, rows.length, { clock: this.deps.clock, get, note: () => undefined }, signal)
+    const fetched = await fetchRows(rows, 1, rows.length, { clock: this.deps.clock, get, note: () => undefined, late: () => undefined }, signal)
     const bytes = fetched[0]?.bytes ?? new Uint8Array()
     try {
       const node = decodeNode(await openObject(bytes, child.key, this.deps.blake3))

@@ -18,6 +18,8 @@ export type Trouble = 'full' | 'down' | 'refuses'
 
 /** How long each kind of trouble is believed, in ms: a host that was full may be emptied, one that is down may come back any moment. */
 const COOLING: Readonly<Record<Trouble, number>> = { full: 10 * 60_000, down: 60_000, refuses: 10 * 60_000 }
+/** A host that lagged is asked last for so long, in ms: a crash is noticed by then, or it gets another chance. */
+const SUSPECT_MS = 15_000
 /** Weight of the newest measurement in a host's speed. */
 const FRESH = 0.3
 /** Transfers shorter than this (bytes) measure latency, not speed. */
@@ -42,6 +44,8 @@ export class Hosts {
   readonly changed = new Bell()
   private readonly records = new Map<PeerKey, HostRecord>()
   private readonly speeds = new Map<PeerKey, number>()
+  /** Until when each of them is, in ms since 1970. */
+  private readonly suspects = new Map<PeerKey, number>()
   private readonly trouble = new Map<PeerKey, { readonly kind: Trouble; readonly until: number }>()
   private readonly saved = new Map<PeerKey, number>()
   private readonly deps: HostsDeps
@@ -144,8 +148,14 @@ export class Hosts {
     this.changed.ring()
   }
 
+  /** A host lags behind others: the next rows are asked of it last, until it gives one or a while has passed. Who crashed looks connected for half a minute. */
+  suspect(key: PeerKey): void {
+    this.suspects.set(key, this.deps.clock.now() + SUSPECT_MS)
+  }
+
   /** Counts what became of a request; `took` in ms. */
   note(key: PeerKey, outcome: Outcome, bytes: number, took: number): void {
+    if (outcome === 'ok') this.suspects.delete(key)
     if (outcome === 'ok' && bytes >= MEASURED_BYTES) {
       const speed = (bytes * 1000) / Math.max(1, took)
       const known = this.speeds.get(key)
@@ -163,7 +173,7 @@ export class Hosts {
     const connected = new Set(this.connected().map((client) => client.host))
     const now = this.deps.clock.now()
     const look = (key: PeerKey): HostView => ({
-      connected: connected.has(key),
+      connected: connected.has(key) && !((this.suspects.get(key) ?? 0) > now),
       speed: this.speeds.get(key),
       trust: trust(this.records.get(key)?.days ?? [], now),
     })

@@ -76,6 +76,7 @@ export function fetchDeps(deps: ReaderDeps, hosts: Hosts, bad: FetchDeps['note']
     coder: deps.coder,
     getShard,
     order: (rows, k) => hosts.order(rows, k),
+    late: (host) => { hosts.suspect(host) },
     note: (view, row, outcome, bytes, took) => {
       hosts.note(row.host, outcome, bytes, took)
       if (outcome === 'corrupt' || outcome === 'absent') bad(view, row, outcome, bytes, took)
