@@ -24,17 +24,23 @@ interface Way {
   readonly check: (ends: readonly (string | null)[]) => void
 }
 
+/** A tab behind one NAT that hosts, and one behind the other that has found it. */
+async function meet(lab: NatLab): Promise<{ hosting: Page; owner: Page }> {
+  const hosting = await (await lab.browser('a')).newPage()
+  await hosting.goto(lab.url)
+  await host(hosting)
+  const owner = await (await lab.browser('b')).newPage()
+  await owner.goto(lab.url)
+  await connected(owner, 1, MEETING_MS)
+  return { hosting, owner }
+}
+
 async function storeAndFetch({ nat, turn, size, status, check }: Way): Promise<void> {
   const lab = await NatLab.build(nat)
   try {
     await lab.relay(turn)
     if (turn) await lab.turn()
-    const hosting = await (await lab.browser('a')).newPage()
-    await hosting.goto(lab.url)
-    await host(hosting)
-    const owner = await (await lab.browser('b')).newPage()
-    await owner.goto(lab.url)
-    await connected(owner, 1, MEETING_MS)
+    const { owner } = await meet(lab)
     const buffer = randomBytes(size)
     await addFiles(owner, [{ name: 'file.bin', mimeType: 'application/octet-stream', buffer }])
     await stored(owner, 'file.bin')
@@ -98,12 +104,7 @@ test('a hosting tab whose machine goes to another network is found there, with w
   const lab = await NatLab.build('port-preserving')
   try {
     await lab.relay(false)
-    const hosting = await (await lab.browser('a')).newPage()
-    await hosting.goto(lab.url)
-    await host(hosting)
-    const owner = await (await lab.browser('b')).newPage()
-    await owner.goto(lab.url)
-    await connected(owner, 1, MEETING_MS)
+    const { hosting, owner } = await meet(lab)
     const buffer = randomBytes(8 * MIB)
     await addFiles(owner, [{ name: 'file.bin', mimeType: 'application/octet-stream', buffer }])
     await stored(owner, 'file.bin')

@@ -1,5 +1,7 @@
 // Four blocks of BLAKE3 at once: each v128 holds one word of the state of four independent compressions (section 5.3 of the paper).
 
+import { rotr, rotr16, rotr8 } from './rotate'
+
 const BLOCK: u32 = 64
 const CV: u32 = 32
 
@@ -15,21 +17,6 @@ const ORDER = memory.data<u8>([
   9, 14, 11, 5, 8, 12, 15, 1, 13, 3, 0, 10, 2, 6, 4, 7,
   11, 15, 5, 0, 1, 9, 8, 6, 14, 10, 2, 12, 3, 4, 7, 13,
 ])
-
-@inline
-function rotr(x: v128, bits: i32): v128 {
-  return v128.or(i32x4.shr_u(x, bits), i32x4.shl(x, 32 - bits))
-}
-
-@inline
-function rotr16(x: v128): v128 {
-  return i8x16.shuffle(x, x, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13)
-}
-
-@inline
-function rotr8(x: v128): v128 {
-  return i8x16.shuffle(x, x, 1, 2, 3, 0, 5, 6, 7, 4, 9, 10, 11, 8, 13, 14, 15, 12)
-}
 
 /** a + b + the word of the message that the place `at` in `ORDER` names. */
 @inline

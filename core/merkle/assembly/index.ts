@@ -2,6 +2,7 @@
 // (four.ts); what is left over one block at a time, each v128 being one row of the 4 x 4 state. Nothing is kept between calls but the key.
 
 import { compressFour } from './four'
+import { rotr, rotr16, rotr8 } from './rotate'
 
 /** Leaves in one call: 64 KiB, small enough for the second-level cache, large enough to make a call's cost vanish. */
 const LEAVES: u32 = 64
@@ -32,21 +33,6 @@ export function input(): usize {
 
 export function output(): usize {
   return LEVEL
-}
-
-@inline
-function rotr(x: v128, bits: i32): v128 {
-  return v128.or(i32x4.shr_u(x, bits), i32x4.shl(x, 32 - bits))
-}
-
-@inline
-function rotr16(x: v128): v128 {
-  return i8x16.shuffle(x, x, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13)
-}
-
-@inline
-function rotr8(x: v128): v128 {
-  return i8x16.shuffle(x, x, 1, 2, 3, 0, 5, 6, 7, 4, 9, 10, 11, 8, 13, 14, 15, 12)
 }
 
 /**
