@@ -4,10 +4,7 @@ import { readFile } from 'node:fs/promises'
 import { links } from './support/links.ts'
 import { addFiles, connected, download, stored } from './support/page.ts'
 import { RunningShoal } from './support/shoal.ts'
-import { openHostTab } from './support/tabs.ts'
-
-/** Whoever says good-bye is missed at once; who does not, after the 15 s and more that ICE waits for it. */
-const GOODBYE_MS = 8000
+import { MISSED_WITHIN, openHostTab } from './support/tabs.ts'
 
 /** A browser that cannot hand a data channel to a worker, as Firefox. */
 function withoutTransfer(): void {
@@ -61,7 +58,7 @@ test.describe('a browser that cannot hand data channels to workers', () => {
       expect((await readFile(await download(owner, 'Download five.bin'))).equals(buffer)).toBe(true)
       expect((await links(owner)).filter(({ state }) => state === 'connected')).toHaveLength(1)
       await hosting.close()
-      await expect(owner.getByRole('status')).toHaveText(/, 0 hosts/, { timeout: GOODBYE_MS })
+      await expect(owner.getByRole('status')).toHaveText(/, 0 hosts/, { timeout: MISSED_WITHIN })
     } finally {
       await one.close()
       await other.close()

@@ -5,7 +5,7 @@ import { links, type Link } from './support/links.ts'
 import { addFiles, connected, copyLink, download, row, stored } from './support/page.ts'
 import { digest, empty, jpeg, json, randomFile } from './support/real-files.ts'
 import { newFolder, RunningShoal } from './support/shoal.ts'
-import { leave, Tabs } from './support/tabs.ts'
+import { leave, MISSED_WITHIN, Tabs } from './support/tabs.ts'
 
 // A trace films every tab, and there are up to 19.
 test.use({ trace: 'off' })
@@ -15,8 +15,6 @@ const MIB = 2 ** 20
 const BACK_WITHIN = 10_000
 /** How long a tab may take to find hosts that came a moment ago. */
 const FOUND_WITHIN = 5000
-/** Whoever says good-bye is missed at once; who does not, after the 15 s and more that ICE waits. */
-const MISSED_WITHIN = 8000
 
 /** Opens a link in a page of somebody else, downloads the file, and gives the SHA-256 of what arrived. */
 async function fetchLink(page: Page, link: string, name: string): Promise<string> {

@@ -9,20 +9,29 @@ const ANSWER_WITHIN_MS = 5000
 
 /**
  * Ends connections that a peer has left behind, when it opens another one. A device that went to another network, or slept, cannot say good-bye, and TCP
- * waits for it for a quarter of an hour; meanwhile libp2p would take the oldest connection for whatever is sent to it.
+ * waits for it for a quarter of an hour; meanwhile libp2p takes the oldest connection for whatever is sent to it. So the oldest is asked, and the next one
+ * only if it is not there any more: one ping for each connection that comes, however many a peer has.
  */
 export function endLeftBehind(node: Libp2p, log: Log): void {
+  const asking = new Set<string>()
   node.addEventListener('connection:open', ({ detail }) => {
-    for (const older of node.getConnections(detail.remotePeer)) if (older !== detail && older.limits === undefined) void ask(older, log)
+    const peer = detail.remotePeer.toString()
+    if (detail.limits !== undefined || asking.has(peer)) return
+    asking.add(peer)
+    void askOldest(node, detail, log).finally(() => asking.delete(peer))
   })
 }
 
-async function ask(connection: Connection, log: Log): Promise<void> {
-  try {
-    const stream = await connection.newStream(PING, { signal: AbortSignal.timeout(ANSWER_WITHIN_MS), negotiateFully: true })
-    await stream.close()
-  } catch (error) {
-    log('info', 'a connection that was left behind is ended', { peer: connection.remotePeer.toString() }, error)
-    connection.abort(new AppError('transient', 'connection.left', 'the peer does not answer on this connection'))
+async function askOldest(node: Libp2p, newest: Connection, log: Log): Promise<void> {
+  for (const older of node.getConnections(newest.remotePeer)) {
+    if (older === newest || older.limits !== undefined) continue
+    try {
+      const stream = await older.newStream(PING, { signal: AbortSignal.timeout(ANSWER_WITHIN_MS), negotiateFully: true })
+      await stream.close()
+      return
+    } catch (error) {
+      log('info', 'a connection that was left behind is ended', { peer: newest.remotePeer.toString() }, error)
+      older.abort(new AppError('transient', 'connection.left', 'the peer does not answer on this connection'))
+    }
   }
 }

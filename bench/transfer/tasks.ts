@@ -29,7 +29,8 @@ export async function tasksDuring(page: Page, work: () => Promise<void>): Promis
   const tasks: TraceEvent[] = []
   const mains = new Set<string>()
   session.on('Tracing.dataCollected', ({ value }) => {
-    for (const event of value as unknown as TraceEvent[]) {
+    const events: readonly unknown[] = value
+    for (const event of events.filter(isTraceEvent)) {
       if (event.name === 'thread_name' && event.args?.name === 'CrRendererMain') mains.add(`${event.pid}/${event.tid}`)
       if (event.ph === 'X' && (event.dur ?? 0) >= SHORTEST) tasks.push(event)
     }
@@ -45,4 +46,9 @@ export async function tasksDuring(page: Page, work: () => Promise<void>): Promis
     if (tdur === undefined) throw new Error('the trace has no times of the processor')
     return { wall: dur / 1000, cpu: tdur / 1000 }
   })
+}
+
+function isTraceEvent(value: unknown): value is TraceEvent {
+  if (typeof value !== 'object' || value === null) return false
+  return 'pid' in value && 'tid' in value && 'ph' in value && 'name' in value && (!('dur' in value) || typeof value.dur === 'number')
 }

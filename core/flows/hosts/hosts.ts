@@ -148,7 +148,7 @@ export class Hosts {
     this.changed.ring()
   }
 
-  /** A host lags behind others: the next rows are asked of it last, until it gives one or a while has passed. Who crashed looks connected for half a minute. */
+  /** A host lags behind others: the next rows are asked of it last, until it gives one or a while has passed. Who crashed looks connected for a while. */
   suspect(key: PeerKey): void {
     this.suspects.set(key, this.deps.clock.now() + SUSPECT_MS)
   }
@@ -173,7 +173,7 @@ export class Hosts {
     const connected = new Set(this.connected().map((client) => client.host))
     const now = this.deps.clock.now()
     const look = (key: PeerKey): HostView => ({
-      connected: connected.has(key) && !((this.suspects.get(key) ?? 0) > now),
+      connected: connected.has(key) && (this.suspects.get(key) ?? 0) <= now,
       speed: this.speeds.get(key),
       trust: trust(this.records.get(key)?.days ?? [], now),
     })
