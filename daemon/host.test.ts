@@ -103,7 +103,7 @@ describe('the host process', () => {
     const child = await start(['--data', join(folder, 'webrtc'), '--space', '100MB', '--relay', relay.url])
     const webRtc = await nodeWebRtc(log)
     if (webRtc === undefined) throw new Error('this machine has no WebRTC')
-    const visitor = await bareNode({ transports: [webRtc(() => [])], without: `/ip4/127.0.0.1/tcp/${String(child.news['port'])}/` })
+    const visitor = await bareNode({ transports: [webRtc(() => Promise.resolve([]))], without: `/ip4/127.0.0.1/tcp/${String(child.news['port'])}/` })
     try {
       const peer = peerIdOf(String(child.news['peer']))
       await until(() => relay.peer.node.services.relay.reservations.has(peer))

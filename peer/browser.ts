@@ -25,7 +25,7 @@ export interface BrowserPeerInit extends PeerInit {
   /** 32 bytes, the same at every start: relays and hosts know a peer by its key. */
   readonly seed: Uint8Array
   /** WebRTC, where this realm has it (`shoalWebRtc`); then other peers can reach this one, too. */
-  readonly webRtc?: (iceServers: () => readonly IceServer[]) => Transports[number]
+  readonly webRtc?: (iceServers: () => Promise<readonly IceServer[]>) => Transports[number]
 }
 
 /** Starts libp2p as a tab runs it: asks the DHT, does not answer for it, and listens only through relays. Runs in a worker. */
@@ -41,7 +41,7 @@ export async function startBrowserPeer(init: BrowserPeerInit): Promise<Peer> {
     maxPeers: MAX_PEERS,
   })
   const { webRtc } = init
-  let iceServers: () => readonly IceServer[] = () => []
+  let iceServers: () => Promise<readonly IceServer[]> = () => Promise.resolve([])
   const options = nodeOptions({
     privateKey,
     datastore,

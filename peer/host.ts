@@ -29,7 +29,7 @@ export interface HostPeerInit extends PeerInit {
   readonly listen: string
   readonly port: number
   /** WebRTC (`shoalWebRtc`), where the machine has it: reaches tabs, and is reached behind a NAT. */
-  readonly webRtc?: (iceServers: () => readonly IceServer[]) => Transports[number]
+  readonly webRtc?: (iceServers: () => Promise<readonly IceServer[]>) => Transports[number]
 }
 
 export interface HostPeer extends Peer {
@@ -44,7 +44,7 @@ export async function startHostPeer(init: HostPeerInit): Promise<HostPeer> {
   const privateKey = await privateKeyFromSeed(init.seed)
   const self = peerIdFromPrivateKey(privateKey).toString()
   const datastore = await RecordStore.open({ inner: init.datastore, clock: init.clock, self })
-  let iceServers: () => readonly IceServer[] = () => []
+  let iceServers: () => Promise<readonly IceServer[]> = () => Promise.resolve([])
   const node = await startNode({ init, privateKey, datastore, iceServers: () => iceServers() })
   const port = listeningPort(node)
   await datastore.put(PORT_KEY, Uint8Array.of(port >> 8, port & 255))
@@ -67,7 +67,7 @@ interface Start {
   readonly init: HostPeerInit
   readonly privateKey: Ed25519PrivateKey
   readonly datastore: Datastore
-  readonly iceServers: () => readonly IceServer[]
+  readonly iceServers: () => Promise<readonly IceServer[]>
 }
 
 /** Links name hosts with their addresses, so a host comes back at the port it had. */

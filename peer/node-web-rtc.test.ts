@@ -71,7 +71,7 @@ describe('a host on Node with WebRTC', () => {
 
   /** A peer that cannot get at the WebSocket of a host, as if a NAT were in front of it. */
   async function visitor(of: HostPeer): Promise<PeerNode> {
-    const node = await bareNode({ transports: [(await loaded())(() => [])], without: `/ip4/127.0.0.1/tcp/${of.port}/` })
+    const node = await bareNode({ transports: [(await loaded())(() => Promise.resolve([]))], without: `/ip4/127.0.0.1/tcp/${of.port}/` })
     closing.push(async () => node.stop())
     return node
   }

@@ -23,7 +23,7 @@ export interface Peer {
   /** Multiaddrs under which streams reach this peer now, best first. */
   addresses(): readonly string[]
   /** STUN and TURN servers for the next WebRTC connection, from the relays that are connected; none is an answer, too. */
-  iceServers(): IceServer[]
+  iceServers(): Promise<IceServer[]>
   /**
    * With `true`, answers for the DHT as long as others can reach this peer: at an address of its own, or through two relays. With `false` it only asks.
    * Sensible for who has been up for a while (`whenProven`). Rejects with what libp2p throws when it stops meanwhile.

@@ -54,6 +54,8 @@ interface Kept {
   /** Its newest `relay.json`, kept while it is away, and when that came. */
   info?: RelayInfo
   asked: number
+  /** Settles with the first answer to the request for it: rejects when there is none. */
+  readonly answered: PromiseWithResolvers<unknown>
   connected: boolean
   problem?: string
   /** Ends the wait of the moment. */
@@ -91,10 +93,14 @@ export class RelayKeeper {
     return this.withPeer(peer).length > 0
   }
 
-  /** STUN and TURN servers of the connected relays for the next WebRTC connection: those of the swarm, never public ones. None is an answer, too. */
-  iceServers(): IceServer[] {
-    const connected = [...this.kept.values()].filter((relay) => relay.connected)
-    return iceServersOf(connected.flatMap(({ info }) => info ?? []))
+  /**
+   * STUN and TURN servers of the relays in reach for the next WebRTC connection: those of the swarm, never public ones. None is an answer, too. Waits for
+   * the first relay that answers, as long as a request may take: a peer known from before is dialled sooner than that.
+   */
+  async iceServers(): Promise<IceServer[]> {
+    const relays = [...this.kept.values()]
+    await Promise.any(relays.map(({ answered }) => answered.promise)).catch(() => undefined)
+    return iceServersOf(relays.flatMap(({ info, problem }) => (info === undefined || problem !== undefined ? [] : [info])))
   }
 
   /** From now on keeps these relays and those they name, and no others. Throws `invalid` `relay.url`, or `relay.too-many`; then nothing changes. */
@@ -131,7 +137,9 @@ export class RelayKeeper {
         known.chosen = chosen
         continue
       }
-      const relay: Kept = { url, chosen, ending: new AbortController(), connected: false, asked: 0, wake: () => undefined }
+      const answered = Promise.withResolvers<unknown>()
+      answered.promise.catch(() => undefined)
+      const relay: Kept = { url, chosen, ending: new AbortController(), answered, connected: false, asked: 0, wake: () => undefined }
       this.kept.set(url, relay)
       void this.keep(relay)
     }
@@ -170,6 +178,7 @@ export class RelayKeeper {
         // A browser's WebSocket rejects with a DOM event, so anything may be caught here.
         if (relay.peer !== undefined && !relay.ending.signal.aborted) this.drop(relay.peer)
         const problem = asAppError(error, 'transient', 'relay.unreachable')
+        relay.answered.reject(problem)
         if (failures === WORTH_SAYING) this.init.log('warn', 'a relay cannot be reached, and is tried again', { relay: relay.url }, problem)
         this.note(relay, false, problem.code)
       }
@@ -206,6 +215,7 @@ export class RelayKeeper {
     const named = relay.info?.relays.join() ?? ''
     relay.info = info
     relay.asked = clock.now()
+    relay.answered.resolve(undefined)
     if (named !== info.relays.join() && !signal.aborted) this.reconcile()
     return info
   }

@@ -193,20 +193,30 @@ describe('several relays', () => {
     expect(again.peer.node.getPeers().map(String)).toEqual([second.peer.peer])
   })
 
+  it('a connection that begins before a relay has answered waits for its STUN and TURN servers, and no dead relay holds it up', async () => {
+    const info = { stun: ['stun:relay.example:8484'], turn: [] }
+    const dead = await relay()
+    const live = await relay({ info })
+    await dead.stop()
+    const peer = await tab([dead, live])
+    expect(await peer.iceServers()).toEqual([{ urls: info.stun }])
+    const alone = await tab([dead])
+    expect(await alone.iceServers()).toEqual([])
+  })
+
   it('the newest STUN and TURN servers of the connected relays are those of the next connection', async () => {
     let now = 0
     const clock: Clock = { ...systemClock, now: () => Date.now() + now }
     const turn = { urls: ['turn:turn.example:3478'], username: 'first', credential: 'c' }
     const info = { stun: ['stun:relay.example:8484'], turn: [turn] }
     const peer = await tab([await relay({ info })], clock)
-    expect(peer.iceServers()).toEqual([])
     await until(() => peer.network.state().relays[0]?.connected === true)
-    expect(peer.iceServers()).toEqual([{ urls: info.stun }, turn])
+    expect(await peer.iceServers()).toEqual([{ urls: info.stun }, turn])
     info.turn = [{ ...turn, username: 'second' }]
     now += 3_600_000
-    await until(() => {
+    await until(async () => {
       peer.poke()
-      return peer.iceServers()[1]?.username === 'second'
+      return (await peer.iceServers())[1]?.username === 'second'
     })
   })
 })

@@ -23,7 +23,7 @@ export async function floodWithStreams(host: PeerHint, protocol: string, count: 
   const node = await createLibp2p({
     ...nodeOptions({
       privateKey: await privateKeyFromSeed(systemRandom.bytes(32)),
-      transports: [shoalWebSockets(), shoalCircuits(), shoalWebRtc(() => [])],
+      transports: [shoalWebSockets(), shoalCircuits(), shoalWebRtc(() => Promise.resolve([]))],
       listen: [],
       maxConnections: 10,
       inboundPerSecond: 1,

@@ -13,8 +13,8 @@ const MAX_EARLY_STREAMS = 16
  * libp2p's WebRTC. `iceServers` is asked for each connection; without any, only peers of the same network are reached: the library's own default is
  * public servers of third parties, which are never asked. Loads `RTCPeerConnection` from the globals, on Node from a native module.
  */
-export function shoalWebRtc(iceServers: () => readonly IceServer[]): Transports[number] {
-  const rtcConfiguration = () => ({ iceServers: iceServers().map(({ urls, ...rest }) => ({ urls: [...urls], ...rest })) })
+export function shoalWebRtc(iceServers: () => Promise<readonly IceServer[]>): Transports[number] {
+  const rtcConfiguration = async () => ({ iceServers: (await iceServers()).map(({ urls, ...rest }) => ({ urls: [...urls], ...rest })) })
   const webRtc = webRTC({ rtcConfiguration, dataChannel: { maxMessageSize: MAX_MESSAGE }, maxEarlyStreams: MAX_EARLY_STREAMS })
   return (components) => {
     const upgrader = onceConnected(components.upgrader)

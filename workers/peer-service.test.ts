@@ -71,7 +71,7 @@ class TestBrowser {
           if (urls.includes('bad')) throw new AppError('invalid', 'relay.url', 'bad')
           this.relays = urls
         }
-        return { network, records: shards.records, identity, setRelays, poke: () => undefined, addresses: () => [], iceServers: () => [], serveDht: () => Promise.resolve() }
+        return { network, records: shards.records, identity, setRelays, poke: () => undefined, addresses: () => [], iceServers: () => Promise.resolve([]), serveDht: () => Promise.resolve() }
       },
     }
   }
