@@ -1,7 +1,6 @@
-import type { Bytes } from '../base/bytes.ts'
 import { AppError } from '../base/errors.ts'
-import { instantiate } from '../base/wasm.ts'
-import { kernelBytes } from './kernel.gen.ts'
+import { instantiate, type Build } from '../base/wasm.ts'
+import { kernels } from './kernel.gen.ts'
 
 /** Bytes that decide about a cut: those before it. */
 export const WINDOW = 64
@@ -44,10 +43,10 @@ interface Kernel {
   propose(from: number, to: number, bits: number): number
 }
 
-/** What changes the outcome, passed in: the limits are those of the format, and the kernel that of this room, unless a test says otherwise. */
+/** What changes the outcome, passed in: the limits are those of the format, and the build of the kernel the best that this runtime can run, unless a test says otherwise. */
 export interface ChunkerOptions {
   readonly limits?: ChunkerLimits
-  readonly wasm?: Bytes
+  readonly best?: Build
 }
 
 /** Loads the kernel. Throws `invalid` `kernel.unsupported`, `chunker.limits`. */
@@ -56,7 +55,7 @@ export async function loadChunker(prf: KeyedHash, options: ChunkerOptions = {}):
   if (!(limits.min >= WINDOW && limits.min <= limits.max && limits.proposalBits >= 1 && limits.proposalBits <= 32 && limits.oneOf >= 1)) {
     throw new AppError('invalid', 'chunker.limits', 'no chunks can have these limits', { data: { ...limits } })
   }
-  return new KernelChunker(await instantiate<Kernel>(options.wasm ?? kernelBytes()), prf, limits)
+  return new KernelChunker(await instantiate<Kernel>(kernels, options.best), prf, limits)
 }
 
 class KernelChunker implements Chunker {

@@ -1,8 +1,8 @@
 import type { Bytes } from '../base/bytes.ts'
 import { AppError } from '../base/errors.ts'
-import { instantiate } from '../base/wasm.ts'
+import { instantiate, type Build } from '../base/wasm.ts'
 import { Galois } from './galois.ts'
-import { kernelBytes } from './kernel.gen.ts'
+import { kernels } from './kernel.gen.ts'
 import { generatorRow, restoringRows } from './matrix.ts'
 import { MAX_K, MAX_N, checkShape, isCount, sameSize } from './rows.ts'
 
@@ -39,9 +39,9 @@ interface Kernel {
 /** Bytes of the lookup tables of one coefficient. */
 const TABLE = 32
 
-/** Loads the kernel. Throws `invalid` `kernel.unsupported`. */
-export async function loadErasure(wasm: Bytes = kernelBytes()): Promise<Erasure> {
-  return new KernelErasure(await instantiate<Kernel>(wasm))
+/** Loads the kernel, in no better a build than `best`. Throws `invalid` `kernel.unsupported`. */
+export async function loadErasure(best?: Build): Promise<Erasure> {
+  return new KernelErasure(await instantiate<Kernel>(kernels, best))
 }
 
 class KernelErasure implements Erasure {

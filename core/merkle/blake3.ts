@@ -1,7 +1,7 @@
 import { equal, type Bytes } from '../base/bytes.ts'
 import { AppError } from '../base/errors.ts'
-import { instantiate } from '../base/wasm.ts'
-import { kernelBytes } from './kernel.gen.ts'
+import { instantiate, type Build } from '../base/wasm.ts'
+import { kernels } from './kernel.gen.ts'
 
 /** Bytes of a leaf: what BLAKE3 calls a chunk. */
 export const LEAF = 1024
@@ -57,9 +57,9 @@ interface Walk {
   join(left: Uint8Array, right: Uint8Array, root: boolean): Uint8Array
 }
 
-/** Loads the kernel. Throws `invalid` `kernel.unsupported`. */
-export async function loadBlake3(wasm: Bytes = kernelBytes()): Promise<Blake3> {
-  return new KernelBlake3(await instantiate<Kernel>(wasm))
+/** Loads the kernel, in no better a build than `best`. Throws `invalid` `kernel.unsupported`. */
+export async function loadBlake3(best?: Build): Promise<Blake3> {
+  return new KernelBlake3(await instantiate<Kernel>(kernels, best))
 }
 
 class KernelBlake3 implements Blake3 {
