@@ -43,13 +43,13 @@ describe('the coder pool in real workers', () => {
 
   it('frees its lanes after a cancelled job, for others', async () => {
     const file = new File([noise(2 ** 20)], 'noise')
-    const piece = await pool.identify(file, keys)
+    const [piece] = await pool.identify([file], keys)
     const cancel = new AbortController()
-    const jobs = [1, 2, 3].map(() => pool.encode([piece], keys, { k: 10, n: 16 }, cancel.signal))
+    const jobs = [1, 2, 3].map(() => pool.encode([piece!], keys, { k: 10, n: 16 }, cancel.signal))
     cancel.abort()
     const results = await Promise.allSettled(jobs)
     expect(results.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected'])
-    expect(await pool.identify(file, keys)).toMatchObject({ length: file.size })
+    expect(await pool.identify([file], keys)).toMatchObject([{ length: file.size }])
   })
 
   it('says that a file is unreadable once it changed on disk', async () => {
@@ -63,7 +63,7 @@ describe('the coder pool in real workers', () => {
     await write('first contents')
     const file = await handle.getFile()
     await write('other')
-    await expect(pool.identify(file, keys)).rejects.toMatchObject({ kind: 'transient', code: 'file.unreadable' })
+    await expect(pool.identify([file], keys)).rejects.toMatchObject({ kind: 'transient', code: 'file.unreadable' })
     await root.removeEntry('changing')
   })
 })

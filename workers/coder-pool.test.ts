@@ -14,11 +14,11 @@ const piece = (offset: number): Piece => ({ source, offset, length: 1, id: key, 
 const idle: Coder = {
   lanes: 1,
   cut: (_source, offset) => Promise.resolve(piece(offset)),
-  identify: () => Promise.resolve(piece(0)),
+  identify: (sources) => Promise.resolve(sources.map((_, i) => piece(i))),
   encode: () => Promise.reject(new AppError('bug', 'test.unused', '')),
   decode: () => Promise.resolve(new Uint8Array(1)),
   join: () => Promise.resolve(new Uint8Array(1)),
-  open: (sealed) => Promise.resolve(sealed),
+  open: (frames) => Promise.resolve(frames.map(({ sealed }) => sealed)),
   close() {},
 }
 
@@ -95,7 +95,7 @@ describe('the coder pool', () => {
     const order: string[] = []
     const { pool } = poolOf(1, () => idle)
     const cuts = [0, 1, 2, 3].map((i) => pool.cut(source, i, keys).then(() => order.push('cut')))
-    const read = pool.open(new Uint8Array(4), frame).then(() => order.push('open'))
+    const read = pool.open([{ sealed: new Uint8Array(4), frame }]).then(() => order.push('open'))
     await Promise.all([...cuts, read])
     expect(order.indexOf('open')).toBe(1)
   })
@@ -103,7 +103,7 @@ describe('the coder pool', () => {
   it('keeps code, kind, data and cause of an error', async () => {
     const failure = new AppError('corrupt', 'chunk.damaged', 'bad', { data: { row: 3 }, cause: new RangeError('deep') })
     const { pool } = poolOf(1, () => ({ ...idle, open: () => Promise.reject(failure) }))
-    const error = await pool.open(new Uint8Array(4), frame).catch((caught: unknown) => caught)
+    const error = await pool.open([{ sealed: new Uint8Array(4), frame }]).catch((caught: unknown) => caught)
     expect(error).toMatchObject({ kind: 'corrupt', code: 'chunk.damaged', data: { row: 3 }, cause: { message: 'deep' } })
     expect(error).toBeInstanceOf(AppError)
   })
@@ -111,7 +111,7 @@ describe('the coder pool', () => {
   it('moves large buffers, each once, and copies keys', async () => {
     const { pool } = poolOf(1, () => idle)
     const sealed = new Uint8Array(5000)
-    expect(await pool.open(sealed, frame)).toHaveLength(5000)
+    expect(await pool.open([{ sealed, frame }])).toMatchObject([{ length: 5000 }])
     expect(sealed.buffer.detached).toBe(true)
     expect(key.buffer.detached).toBe(false)
     const shared = new Uint8Array(4096)
@@ -200,7 +200,7 @@ describe('a worker that dies', () => {
 
   it('takes the rows of a read with it: that job is not tried again', async () => {
     const { pool, workers } = poolOf(1, (i) => (i === 0 ? silent : idle))
-    const job = pool.open(new Uint8Array(5000), frame)
+    const job = pool.open([{ sealed: new Uint8Array(5000), frame }])
     await settled()
     workers[0]?.crash()
     await expect(job).rejects.toMatchObject({ kind: 'transient', code: 'coder.crashed' })

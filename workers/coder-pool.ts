@@ -1,5 +1,6 @@
+import { toHex } from '../core/base/bytes.ts'
 import { AppError, throwIfAborted } from '../core/base/errors.ts'
-import type { Coder } from '../core/ports/coder.ts'
+import type { Coder, Piece } from '../core/ports/coder.ts'
 import { buffersOf, readReply, type CoderPort, type CoderReply, type CoderRequest, type Job } from './coder-protocol.ts'
 
 /** What the pool needs of a `Worker`. */
@@ -43,7 +44,11 @@ interface Ticket {
 interface Lane {
   worker: CoderWorker | undefined
   ticket: Ticket | undefined
+  /** Hashes of the pieces whose plaintext its worker still holds: those of the last job that cut or identified. */
+  held: ReadonlySet<string>
 }
+
+const NOTHING: ReadonlySet<string> = new Set()
 
 /**
  * A `Coder` over workers. A cancelled job rejects at once and frees its lane within `grace`; a worker that dies is replaced, and its job started
@@ -55,11 +60,11 @@ export function createCoderPool(options: CoderPoolOptions): Coder {
   return {
     lanes: options.lanes,
     cut: (source, offset, keys, signal) => run({ name: 'cut', args: [source, offset, keys] }, signal),
-    identify: (source, keys, signal) => run({ name: 'identify', args: [source, keys] }, signal),
+    identify: (sources, keys, signal) => run({ name: 'identify', args: [sources, keys] }, signal),
     encode: (pieces, keys, redundancy, signal) => run({ name: 'encode', args: [pieces, keys, redundancy] }, signal),
     decode: (rows, frame, signal) => run({ name: 'decode', args: [rows, frame] }, signal),
     join: (rows, signal) => run({ name: 'join', args: [rows] }, signal),
-    open: (sealed, frame, signal) => run({ name: 'open', args: [sealed, frame] }, signal),
+    open: (frames, signal) => run({ name: 'open', args: [frames] }, signal),
     close: () => {
       pool.close()
     },
@@ -76,7 +81,7 @@ class CoderPool {
 
   constructor(options: CoderPoolOptions) {
     this.options = options
-    this.lanes = Array.from({ length: options.lanes }, () => ({ worker: undefined, ticket: undefined }))
+    this.lanes = Array.from({ length: options.lanes }, () => ({ worker: undefined, ticket: undefined, held: NOTHING }))
   }
 
   async run(job: Job, signal: AbortSignal | undefined): Promise<unknown> {
@@ -113,20 +118,27 @@ class CoderPool {
 
   /** Gives waiting jobs to idle lanes. */
   private next(): void {
-    for (const lane of this.lanes) {
-      if (lane.ticket !== undefined) continue
-      const ticket = this.take()
+    for (;;) {
+      const idle = this.lanes.filter(({ ticket }) => ticket === undefined)
+      const ticket = idle.length === 0 ? undefined : this.take()
       if (ticket === undefined) return
-      this.start(lane, ticket)
+      this.start(bestLane(idle, ticket.job), ticket)
     }
   }
 
   private take(): Ticket | undefined {
     const { store, read } = this.queues
     const [first, second] = this.readNext ? [read, store] : [store, read]
-    const ticket = first.shift() ?? second.shift()
+    const ticket = this.takeFrom(first) ?? this.takeFrom(second)
     if (ticket !== undefined) this.readNext = !reads(ticket)
     return ticket
+  }
+
+  /** The first job of a queue, unless a later one finds its plaintext in an idle lane, and the first finds none. */
+  private takeFrom(queue: Ticket[]): Ticket | undefined {
+    const idle = this.lanes.filter(({ ticket }) => ticket === undefined)
+    const at = queue.findIndex(({ job }) => idle.some((lane) => holds(lane, job)))
+    return queue.splice(Math.max(0, at), 1)[0]
   }
 
   private start(lane: Lane, ticket: Ticket): void {
@@ -155,6 +167,7 @@ class CoderPool {
   private ended(lane: Lane, reply: CoderReply): void {
     const ticket = lane.ticket
     lane.ticket = undefined
+    lane.held = heldAfter(ticket?.job, reply, lane.held)
     // After a mistake of ours, a trap in a kernel included, nothing in that realm is to be relied on.
     if ('error' in reply && reply.error.kind === 'bug') this.drop(lane)
     try {
@@ -198,7 +211,28 @@ class CoderPool {
     lane.worker?.terminate()
     lane.worker = undefined
     lane.ticket = undefined
+    lane.held = NOTHING
   }
+}
+
+/** Where the plaintexts of a job are still held, else where none are that somebody will soon want sealed. */
+function bestLane(idle: readonly Lane[], job: Job): Lane {
+  const lane = idle.find((one) => holds(one, job)) ?? idle.find(({ held }) => held.size === 0) ?? idle[0]
+  if (lane === undefined) throw new AppError('bug', 'coder.lane', 'no lane is idle')
+  return lane
+}
+
+function holds({ held }: Lane, job: Job): boolean {
+  return job.name === 'encode' && held.size > 0 && job.args[0].some(({ hash }) => held.has(toHex(hash)))
+}
+
+/** What a worker holds after `job`: coders let go of plaintexts once they are sealed, and when they look at others. */
+function heldAfter(job: Job | undefined, reply: CoderReply, before: ReadonlySet<string>): ReadonlySet<string> {
+  if (job?.name === 'encode') return NOTHING
+  if (job?.name !== 'cut' && job?.name !== 'identify') return before
+  if ('error' in reply) return NOTHING
+  const pieces = [reply.value].flat() as Piece[]
+  return new Set(pieces.map(({ hash }) => toHex(hash)))
 }
 
 /** Whether a job is given rows, which are moved to the worker and die with it. Those that store only name files. */

@@ -1,15 +1,14 @@
-import type { Bytes } from '../core/base/bytes.ts'
 import { AppError, fromPlainError, toPlainError, type PlainError } from '../core/base/errors.ts'
-import type { ChunkRows, Coder, CoderKeys, FrameRef, Piece, Redundancy } from '../core/ports/coder.ts'
+import type { ChunkRows, Coder, CoderKeys, FrameRef, Piece, Redundancy, SealedFrame } from '../core/ports/coder.ts'
 
 /** The jobs of a `Coder`, each with its arguments but for the signal. */
 export type Job =
   | { readonly name: 'cut'; readonly args: readonly [source: Blob, offset: number, keys: CoderKeys] }
-  | { readonly name: 'identify'; readonly args: readonly [source: Blob, keys: CoderKeys] }
+  | { readonly name: 'identify'; readonly args: readonly [sources: readonly Blob[], keys: CoderKeys] }
   | { readonly name: 'encode'; readonly args: readonly [pieces: readonly Piece[], keys: CoderKeys, redundancy: Redundancy] }
   | { readonly name: 'decode'; readonly args: readonly [rows: ChunkRows, frame: FrameRef] }
   | { readonly name: 'join'; readonly args: readonly [rows: ChunkRows] }
-  | { readonly name: 'open'; readonly args: readonly [sealed: Bytes, frame: FrameRef] }
+  | { readonly name: 'open'; readonly args: readonly [frames: readonly SealedFrame[]] }
 
 /** Pool → worker: a job, one at a time, or that the running one is not wanted any more. */
 export type CoderRequest = { readonly job: Job } | { readonly abort: true }

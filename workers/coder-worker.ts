@@ -1,5 +1,5 @@
 // Entry of a coder worker: one of the pool's lanes.
-import { createLocalCoder, loadKernels } from '../core/flows/code-chunk.ts'
+import { createLocalCoder, loadKernels } from '../core/flows/coder/local.ts'
 import { serveCoder } from './coder-protocol.ts'
 
 declare const self: DedicatedWorkerGlobalScope

@@ -44,12 +44,20 @@ export interface FrameRef {
 export interface CodedChunk extends Redundancy {
   /** One per piece, in order. */
   readonly frames: readonly FrameRef[]
+  /** Bytes of all pieces, each compressed where that pays. */
+  readonly compressed: number
   /** Bytes of each shard. */
   readonly shardSize: number
   /** n roots of 32 bytes. */
   readonly roots: readonly Bytes[]
-  /** n shards of `shardSize` bytes. */
+  /** n shards of `shardSize` bytes; the k data shards are views of one buffer. */
   readonly shards: readonly Bytes[]
+}
+
+/** Sealed bytes of one frame, as they were cut out of a pack or fetched as ranges of the data rows. */
+export interface SealedFrame {
+  readonly sealed: Bytes
+  readonly frame: FrameRef
 }
 
 /** At least k rows of one sealed chunk, already verified against their roots. */
@@ -68,16 +76,16 @@ export interface Coder {
   readonly lanes: number
   /** The next chunk of `source` from `offset`: 1 to 16 MiB, less only at the end of the file. */
   cut(source: Blob, offset: number, keys: CoderKeys, signal?: AbortSignal): Promise<Piece>
-  /** Id and hash of a small file as one piece. */
-  identify(source: Blob, keys: CoderKeys, signal?: AbortSignal): Promise<Piece>
+  /** Ids and hashes of small files, each one piece; together at most 16 MiB. */
+  identify(sources: readonly Blob[], keys: CoderKeys, signal?: AbortSignal): Promise<Piece[]>
   /** Seals and codes one chunk (one piece), or a pack (several small files, together at most 4 MiB). Throws `transient` `file.changed` when a piece no longer has its hash. */
   encode(pieces: readonly Piece[], keys: CoderKeys, redundancy: Redundancy, signal?: AbortSignal): Promise<CodedChunk>
   /** Rows → plaintext of one frame. Decodes only when a data row is missing. */
   decode(rows: ChunkRows, frame: FrameRef, signal?: AbortSignal): Promise<Bytes>
   /** Rows → all sealed bytes of their chunk, `k * shardSize` of them, of which the last few are padding: for many frames of one pack. */
   join(rows: ChunkRows, signal?: AbortSignal): Promise<Bytes>
-  /** Sealed bytes of one frame → plaintext, when a range of the data rows was fetched. */
-  open(sealed: Bytes, frame: FrameRef, signal?: AbortSignal): Promise<Bytes>
+  /** Sealed frames → their plaintexts, in order. */
+  open(frames: readonly SealedFrame[], signal?: AbortSignal): Promise<Bytes[]>
   /** Stops all workers. */
   close(): void
 }

@@ -4,13 +4,14 @@ import { describe, expect, it } from 'vitest'
 import type { Bytes } from '../base/bytes.ts'
 import { SEGMENT, sealedLength } from '../formats/frame.ts'
 import { nobleBlake3 } from '../testkit/noble-blake3.ts'
-import { frameLengths, sealChunk } from './chunk.ts'
+import { frameLengths, sealChunk, type Plaintext } from './chunk.ts'
 import { openFrame, type FrameBody } from './frame.ts'
 import { padme } from './padme.ts'
 
 const blake3 = nobleBlake3()
 const sealKey = new Uint8Array(32).fill(3)
 const bodyOf = (length: number): FrameBody => ({ compression: 'none', size: length, bytes: new Uint8Array(length) })
+const plaintextOf = (bytes: Bytes): Plaintext => ({ bytes, hash: blake3.hash(bytes) })
 const sum = (numbers: number[]): number => numbers.reduce((all, one) => all + one, 0)
 
 describe('frame lengths of a sealed chunk', () => {
@@ -51,7 +52,7 @@ describe('sealing a chunk or pack', () => {
   const plaintexts: Bytes[] = [1, 700, 262_128, 100].map((length) => new Uint8Array(randomBytes(length)))
 
   it('opens every file of a pack with its own key, and none with its neighbour’s', async () => {
-    const { sealed, parts } = await sealChunk(plaintexts, sealKey, blake3)
+    const { sealed, parts } = await sealChunk(plaintexts.map(plaintextOf), sealKey, blake3)
     expect(sum(parts.map((part) => part.length))).toBe(sealed.length)
     for (const [i, part] of parts.entries()) {
       const frame = sealed.subarray(part.offset, part.offset + part.length)
@@ -62,13 +63,13 @@ describe('sealing a chunk or pack', () => {
   })
 
   it('seals the same files to the same bytes', async () => {
-    const first = await sealChunk(plaintexts, sealKey, blake3)
-    const second = await sealChunk(plaintexts, sealKey, blake3)
+    const first = await sealChunk(plaintexts.map(plaintextOf), sealKey, blake3)
+    const second = await sealChunk(plaintexts.map(plaintextOf), sealKey, blake3)
     expect(second).toEqual(first)
   })
 
   it('stops when it is cancelled', async () => {
     const signal = AbortSignal.abort()
-    await expect(sealChunk(plaintexts, sealKey, blake3, { signal })).rejects.toMatchObject({ kind: 'aborted' })
+    await expect(sealChunk(plaintexts.map(plaintextOf), sealKey, blake3, { signal })).rejects.toMatchObject({ kind: 'aborted' })
   })
 })

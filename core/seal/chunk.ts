@@ -1,48 +1,79 @@
+import { atOnce } from '../base/at-once.ts'
 import { AppError, throwIfAborted } from '../base/errors.ts'
-import { concat, type Bytes } from '../base/bytes.ts'
+import type { Bytes } from '../base/bytes.ts'
 import type { Blake3 } from '../ports/blake3.ts'
 import { SEGMENT, sealedLength, TAG } from '../formats/frame.ts'
-import { bareLength, buildFrame, frameBody, paddedLength, sealBuilt, type FrameBody } from './frame.ts'
+import { bareLength, buildFrame, chunkFrameKey, frameBody, paddedLength, type FrameBody } from './frame.ts'
+import { sealSegments } from './segments.ts'
 import { padme } from './padme.ts'
+
+/** Frames of a pack under way at once: most of their time they wait for the platform's cipher. */
+const FRAMES_AT_ONCE = 8
+
+/** What is to be sealed: its bytes and their BLAKE3 hash. */
+export interface Plaintext {
+  readonly bytes: Bytes
+  readonly hash: Bytes
+  /** The bytes with room for a frame around them (`buildFrame`), which may be written to. */
+  readonly around?: Bytes
+}
 
 /** Where each frame of a sealed chunk lies and what opens it; `offset` and `length` in sealed bytes. */
 export interface SealedPart {
   readonly offset: number
   readonly length: number
   readonly key: Bytes
+  /** Bytes of plaintext in it, compressed where that pays. */
+  readonly body: number
 }
 
 export interface SealedChunk {
+  /** As many bytes as `capacity` said: those of the chunk, then zeros. */
   readonly sealed: Bytes
   /** One per plaintext, in order. */
   readonly parts: readonly SealedPart[]
 }
 
+export interface SealOptions {
+  readonly signal?: AbortSignal
+  /** How many bytes to reserve for a sealed chunk of `length`: what comes after it is left zero. */
+  readonly capacity?: (length: number) => number
+}
+
 /** Seals one chunk (one plaintext) or a pack (several), docs/formats/chunk.md 3 and 4. Throws `aborted`. */
-export async function sealChunk(
-  plaintexts: readonly Bytes[],
-  sealKey: Bytes,
-  blake3: Blake3,
-  options: { readonly signal?: AbortSignal } = {},
-): Promise<SealedChunk> {
+export async function sealChunk(plaintexts: readonly Plaintext[], sealKey: Bytes, blake3: Blake3, options: SealOptions = {}): Promise<SealedChunk> {
   if (plaintexts.length === 0) throw new AppError('bug', 'chunk.empty', 'a sealed chunk holds at least one frame')
   const bodies: FrameBody[] = []
-  for (const plaintext of plaintexts) {
+  for (const { bytes } of plaintexts) {
     throwIfAborted(options.signal)
-    bodies.push(await frameBody(plaintext))
+    bodies.push(await frameBody(bytes))
   }
-  const lengths = frameLengths(bodies)
-  const sealed: Bytes[] = []
+  const places = placesOf(frameLengths(bodies))
+  const total = places.reduce((sum, { length }) => sum + length, 0)
+  const sealed = new Uint8Array(options.capacity?.(total) ?? total)
   const parts: SealedPart[] = []
-  let offset = 0
-  for (const [i, body] of bodies.entries()) {
+  await atOnce(FRAMES_AT_ONCE, bodies.length, async (i) => {
     throwIfAborted(options.signal)
-    const one = await sealBuilt(buildFrame(body, lengths[i] ?? bareLength(body)), sealKey, blake3)
-    parts.push({ offset, length: one.sealed.length, key: one.key })
-    sealed.push(one.sealed)
-    offset += one.sealed.length
-  }
-  return { sealed: sealed.length === 1 && sealed[0] !== undefined ? sealed[0] : concat(sealed), parts }
+    const [plaintext, body, place] = [plaintexts[i], bodies[i], places[i]]
+    if (plaintext === undefined || body === undefined || place === undefined) throw new AppError('bug', 'chunk.empty', 'a frame without its place')
+    const { offset, length } = place
+    const frame = buildFrame(body, place.frame, plaintext.around)
+    const key = await chunkFrameKey(frame, body.compression === 'none' ? plaintext.hash : blake3.hash(body.bytes), sealKey, blake3)
+    await sealSegments(frame, key, sealed.subarray(offset, offset + length))
+    parts[i] = { offset, length, key, body: body.bytes.length }
+  })
+  return { sealed, parts }
+}
+
+/** Where frames of these lengths lie once they are sealed, and how long each is before and then. */
+function placesOf(frames: readonly number[]): { readonly frame: number; readonly offset: number; readonly length: number }[] {
+  let next = 0
+  return frames.map((frame) => {
+    const offset = next
+    const length = sealedLength(frame)
+    next += length
+    return { frame, offset, length }
+  })
 }
 
 /** Bytes of each frame: a chunk's is padded alone; in a pack only the last one is, for all of them. */

@@ -6,8 +6,8 @@ import { concat, toHex, type Bytes } from '../base/bytes.ts'
 import { encodeFrameHeader, frameLengthOf, PLAINTEXT_BYTES, SEGMENT, sealedLength, TAG, type FrameHeader } from '../formats/frame.ts'
 import { arbitraryBytes } from '../testkit/codec-contract.ts'
 import { nobleBlake3 } from '../testkit/noble-blake3.ts'
-import { sealFrame } from '../testkit/seal-frame.ts'
-import { buildFrame, frameBody, openFrame, sealBuilt } from './frame.ts'
+import { sealBuilt, sealFrame } from '../testkit/seal-frame.ts'
+import { buildFrame, frameBody, openFrame } from './frame.ts'
 import { openSegments, segmentsAround } from './segments.ts'
 
 const blake3 = nobleBlake3()

@@ -1,5 +1,5 @@
 import { AppError, isAppError } from '../base/errors.ts'
-import { equal, type Bytes } from '../base/bytes.ts'
+import { concat, equal, type Bytes } from '../base/bytes.ts'
 import { LABELS } from '../base/labels.ts'
 import type { Blake3 } from '../ports/blake3.ts'
 import {
@@ -13,7 +13,7 @@ import {
 import { deflate, inflate } from './compress.ts'
 import { hkdf } from './hkdf.ts'
 import { padme } from './padme.ts'
-import { openSegments, sealSegments } from './segments.ts'
+import { openSegments, type SealedBytes } from './segments.ts'
 
 /** What goes into a frame: the plaintext, compressed when that pays. */
 export interface FrameBody {
@@ -38,30 +38,32 @@ export function paddedLength(body: FrameBody): number {
   return padme(bareLength(body))
 }
 
-/** The frame of `body`, padded with zeros to `length` bytes. */
-export function buildFrame(body: FrameBody, length: number): Bytes {
+/**
+ * The frame of `body`, padded with zeros to `length` bytes. `around`: bytes that hold the body of an uncompressed frame already, at its place behind the
+ * header; then the frame is made there, and is a view of them.
+ */
+export function buildFrame(body: FrameBody, length: number, around?: Bytes): Bytes {
   if (length < bareLength(body)) throw new AppError('bug', 'format.unencodable', 'a frame shorter than its body')
-  const frame = new Uint8Array(length)
   const { compression, size, bytes } = body
+  const inPlace = around !== undefined && compression === 'none' && around.length >= length
+  const frame = inPlace ? around.subarray(0, length) : new Uint8Array(length)
   frame.set(encodeFrameHeader({ compression, size, bodyLength: bytes.length }))
-  frame.set(bytes, FRAME_HEADER)
+  if (inPlace) frame.fill(0, bareLength(body))
+  else frame.set(bytes, FRAME_HEADER)
   return frame
 }
 
-/** A sealed frame and what opens it. */
-export interface SealedFrame {
-  readonly sealed: Bytes
-  /** AES-256-GCM key, 32 bytes. */
-  readonly key: Bytes
+/**
+ * The key under which a chunk's frame is sealed (docs/formats/chunk.md 3). It depends on every byte of the frame: on header and length by themselves,
+ * on the body by its BLAKE3 hash, and padding is zeros.
+ */
+export async function chunkFrameKey(frame: Bytes, bodyHash: Bytes, sealKey: Bytes, blake3: Blake3): Promise<Bytes> {
+  const length = new Uint8Array(4)
+  new DataView(length.buffer).setUint32(0, frame.length)
+  return await frameKey(sealKey, blake3.hash(concat([frame.subarray(0, FRAME_HEADER), length, bodyHash])))
 }
 
-/** Seals a built frame under the key that the seal key gives for exactly these bytes. */
-export async function sealBuilt(frame: Bytes, sealKey: Bytes, blake3: Blake3): Promise<SealedFrame> {
-  const key = await frameKey(sealKey, blake3.hash(frame))
-  return { sealed: await sealSegments(frame, key), key }
-}
-
-/** The key of the frame with that hash (docs/formats/chunk.md 3), or in an object with that tag (objects.md 1). */
+/** The key of the frame with that hash (docs/formats/chunk.md 3, its frame hash), or in an object with that tag (objects.md 1). */
 export function frameKey(secret: Bytes, frameHash: Bytes): Promise<Bytes> {
   return hkdf(secret, LABELS.frameKey, frameHash)
 }
@@ -71,7 +73,7 @@ export function frameKey(secret: Bytes, frameHash: Bytes): Promise<Bytes> {
  * Throws `corrupt` `chunk.damaged` (cause: what is wrong) for whatever chunk.md 3 tells a reader to refuse.
  */
 export async function openFrame(options: {
-  readonly sealed: Bytes
+  readonly sealed: SealedBytes
   readonly key: Bytes
   readonly expect?: { readonly size: number; readonly hash: Uint8Array; readonly blake3: Blake3 }
 }): Promise<Bytes> {
@@ -97,7 +99,7 @@ export async function readFrame(frame: Bytes, size?: number): Promise<Bytes> {
 }
 
 async function plaintextOf(header: FrameHeader, body: Bytes): Promise<Bytes> {
-  if (header.compression === 'none') return new Uint8Array(body)
+  if (header.compression === 'none') return body
   const plaintext = await inflate(body, header.size)
   if (plaintext === undefined) throw damaged('a body that does not inflate to its plaintext')
   return plaintext

@@ -1,3 +1,4 @@
+import { atOnce } from '../base/at-once.ts'
 import { AppError } from '../base/errors.ts'
 import type { Bytes } from '../base/bytes.ts'
 import { frameLengthOf, SEGMENT, sealedLength, TAG } from '../formats/frame.ts'
@@ -10,21 +11,27 @@ import { opener, sealer } from './aes-gcm.ts'
 const AT_ONCE = 8
 const SEALED_SEGMENT = SEGMENT + TAG
 
-/** A key must have sealed nothing before: its nonces are the same for every frame. */
-export async function sealSegments(frame: Bytes, key: Bytes): Promise<Bytes> {
+/** Seals `frame` into `into`, which has room for its sealed length. A key must have sealed nothing before: its nonces are the same for every frame. */
+export async function sealSegments(frame: Bytes, key: Bytes, into: Bytes = new Uint8Array(sealedLength(frame.length))): Promise<Bytes> {
   const seal = await sealer(key)
   const count = Math.ceil(frame.length / SEGMENT)
-  const sealed = new Uint8Array(sealedLength(frame.length))
-  await each(count, async (i) => {
+  await atOnce(AT_ONCE, count, async (i) => {
     const part = frame.subarray(i * SEGMENT, (i + 1) * SEGMENT)
-    sealed.set(await seal(nonce(i, i === count - 1), part), i * SEALED_SEGMENT)
+    into.set(await seal(nonce(i, i === count - 1), part), i * SEALED_SEGMENT)
   })
-  return sealed
+  return into
+}
+
+/** Sealed bytes, wherever they lie; an array of bytes is one of these. */
+export interface SealedBytes {
+  readonly length: number
+  /** The bytes from `from` to before `to`, or to the end: a view or a copy. */
+  subarray(from: number, to: number): Bytes
 }
 
 /** Some whole segments of a sealed frame. */
 export interface SegmentRun {
-  readonly bytes: Bytes
+  readonly bytes: SealedBytes
   /** Index of its first segment. */
   readonly first: number
   /** Sealed length of the whole frame: it says which segment is the last. */
@@ -44,7 +51,7 @@ export async function openSegments(run: SegmentRun, key: Bytes): Promise<Bytes> 
   }
   const open = await opener(key)
   const frame = new Uint8Array(run.bytes.length - parts * TAG)
-  await each(parts, async (i) => {
+  await atOnce(AT_ONCE, parts, async (i) => {
     const index = run.first + i
     const box = run.bytes.subarray(i * SEALED_SEGMENT, (i + 1) * SEALED_SEGMENT)
     const part = await open(nonce(index, index === count - 1), box)
@@ -68,11 +75,4 @@ function nonce(index: number, last: boolean): Bytes {
   new DataView(bytes.buffer).setUint32(7, index)
   bytes[11] = last ? 1 : 0
   return bytes
-}
-
-async function each(count: number, task: (index: number) => Promise<void>): Promise<void> {
-  for (let from = 0; from < count; from += AT_ONCE) {
-    const batch = Math.min(AT_ONCE, count - from)
-    await Promise.all(Array.from({ length: batch }, (_, i) => task(from + i)))
-  }
 }

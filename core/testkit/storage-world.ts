@@ -1,6 +1,6 @@
 import { equal, type Bytes } from '../base/bytes.ts'
 import { asAppError, type AppError } from '../base/errors.ts'
-import { createLocalCoder, loadKernels } from '../flows/code-chunk.ts'
+import { createLocalCoder, loadKernels } from '../flows/coder/local.ts'
 import { createReader, createStorage, type FileReader, type FileRow, type Reader, type SourceFile, type Storage } from '../flows/index.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Coder, Redundancy } from '../ports/coder.ts'
@@ -170,7 +170,8 @@ function fineCoder(coder: Coder, length: number): Coder {
   return {
     ...coder,
     async cut(source, offset, keys, signal) {
-      const piece = await coder.identify(source.slice(offset, offset + length), keys, signal)
+      const [piece] = await coder.identify([source.slice(offset, offset + length)], keys, signal)
+      if (piece === undefined) throw new Error('no piece')
       return { ...piece, source, offset }
     },
   }

@@ -1,6 +1,5 @@
 import { toHex, type Bytes } from '../../base/bytes.ts'
 import { AppError, asAppError, isAppError, throwIfAborted } from '../../base/errors.ts'
-import { Gate } from '../../base/gate.ts'
 import type { Outcome } from '../../placement/conduct.ts'
 import type { RowSource } from '../../placement/order.ts'
 import type { Clock } from '../../ports/clock.ts'
@@ -8,6 +7,7 @@ import type { ChunkRows, Coder } from '../../ports/coder.ts'
 import type { PeerKey } from '../../ports/network.ts'
 import type { ShardRoot } from '../../ports/shard-store.ts'
 import { ByteCache } from './cache.ts'
+import { Opener } from './opener.ts'
 import type { PieceMap, PieceRow, PieceView } from './piece.ts'
 import { Packs } from './packs.ts'
 import { fetchRows, type FetchedRow } from './rows.ts'
@@ -38,18 +38,16 @@ export interface FetchDeps {
   readonly late: (host: PeerKey) => void
 }
 
-/** Frames of one pack that are opened at once: more than any machine has cores, far fewer than the coder lets wait. */
-const OPENING = 32
-
 /** Fetches and opens pieces; one per storage, so that all readers share its cache. */
 export class Fetcher {
   private readonly cache = new ByteCache(CACHE_BYTES)
   private readonly packs = new Packs(this.cache, (view, signal) => this.sealed(view, signal))
-  private readonly opening = new Gate(OPENING)
+  private readonly opener: Opener
   private readonly deps: FetchDeps
 
   constructor(deps: FetchDeps) {
     this.deps = deps
+    this.opener = new Opener(deps.coder)
   }
 
   /**
@@ -71,12 +69,7 @@ export class Fetcher {
     if (frame.length > k * shardSize * RANGE_PART) return undefined
     const pack = await this.packs.get(view, many, signal)
     if (pack === undefined) return this.fromRanges(view, signal)
-    await this.opening.enter(1, signal)
-    try {
-      return await this.deps.coder.open(pack.slice(frame.offset, frame.offset + frame.length), frame, signal)
-    } finally {
-      this.opening.leave(1)
-    }
+    return await this.opener.open(pack, frame, signal)
   }
 
   private async fromRows(view: PieceView, signal: AbortSignal): Promise<Bytes> {
@@ -119,7 +112,8 @@ export class Fetcher {
       if (part === undefined) return undefined
       sealed.set(part.bytes, Math.max(0, part.index * shardSize - frame.offset))
     }
-    return await this.deps.coder.open(sealed, frame, signal)
+    const [plain] = await this.deps.coder.open([{ sealed, frame }], signal)
+    return plain
   }
 
   private async range(view: PieceView, index: number, signal: AbortSignal): Promise<FetchedRow | undefined> {

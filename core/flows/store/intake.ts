@@ -9,10 +9,12 @@ import { Bell, ringOr } from '../bell.ts'
 import { put, type Journal } from '../journal.ts'
 import type { FileEntry } from '../list/entry.ts'
 import type { Cutter } from './cutter.ts'
-import type { Packer } from './packer.ts'
+import { PACK_BYTES, type Packer } from './packer.ts'
 
 /** Files under this many bytes go into packs (docs/formats/chunk.md 1). */
 const SMALL_BYTES = 1024 * 1024
+/** Files that are looked at together at most: their contents are held in memory until the pack is sealed. */
+const TOGETHER = 256
 /** A pack that nothing more came for is written after this, in ms. */
 const PACK_IDLE_MS = 250
 
@@ -25,6 +27,13 @@ export interface IntakeDeps {
   readonly keysOf: (file: FileEntry) => CoderKeys | undefined
   readonly recorded: (file: FileEntry) => void
   readonly failed: (file: FileEntry, error: AppError) => void
+}
+
+/** A file that is here, as it was when it was added. */
+interface Ready {
+  readonly file: FileEntry
+  readonly source: Blob
+  readonly keys: CoderKeys
 }
 
 /** Reads files one after another, in the order in which they were added. */
@@ -55,6 +64,7 @@ export class Intake {
         if (!isAppError(error, 'aborted')) throw error
       }
     }
+    await this.deps.packer.settled()
   }
 
   private async turn(signal: AbortSignal): Promise<void> {
@@ -65,30 +75,80 @@ export class Intake {
     }
     const file = this.queue.shift()
     if (file === undefined) await this.bell.wait(signal)
-    else await this.read(file, AbortSignal.any([signal, file.control.signal]), signal)
+    else if (isSmall(file)) await this.pack([file, ...this.takeSmall(file.record.size)], signal)
+    else await this.read(file, (stop) => this.store(file, stop), signal)
   }
 
   private isIdle(): boolean {
     return this.queue.length === 0
   }
 
-  private async read(file: FileEntry, stop: AbortSignal, signal: AbortSignal): Promise<void> {
+  /** Small files at the head of the queue that may be looked at together with `size` bytes: one call of the coder for many. */
+  private takeSmall(size: number): FileEntry[] {
+    const taken: FileEntry[] = []
+    let sum = size
+    for (let next = this.queue[0]; next !== undefined && isSmall(next) && taken.length < TOGETHER; next = this.queue[0]) {
+      sum += next.record.size
+      if (sum > PACK_BYTES) break
+      taken.push(next)
+      this.queue.shift()
+    }
+    return taken
+  }
+
+  /** Runs `work` for a file, and says when it fails. */
+  private async read(file: FileEntry, work: (stop: AbortSignal) => Promise<void>, signal: AbortSignal): Promise<void> {
+    const stop = AbortSignal.any([signal, file.control.signal])
     try {
-      await this.store(file, stop, signal)
+      await work(stop)
     } catch (error) {
       if (!stop.aborted) this.deps.failed(file, asAppError(error, 'transient', 'file.unreadable'))
     }
   }
 
-  private async store(file: FileEntry, stop: AbortSignal, signal: AbortSignal): Promise<void> {
+  /** A file that is tiny, or large. */
+  private async store(file: FileEntry, stop: AbortSignal): Promise<void> {
+    for (const { source, keys } of this.checked(file)) {
+      if (file.record.size <= INLINE_BYTES) await this.inline(file, source)
+      else await this.deps.cutter.cut(file, source, keys, stop)
+    }
+  }
+
+  /** Looks at small files together, and where that fails at each by itself: one that cannot be read must not stop its neighbours. */
+  private async pack(files: readonly FileEntry[], signal: AbortSignal): Promise<void> {
+    const ready: Ready[] = []
+    for (const file of files) {
+      await this.read(file, () => {
+        ready.push(...this.checked(file))
+        return Promise.resolve()
+      }, signal)
+    }
+    for (const group of byKeys(ready)) await this.identify(group, signal)
+    // What follows goes into another pack: this one is sealed while that is looked at.
+    if (this.queue[0] !== undefined && isSmall(this.queue[0])) await this.deps.packer.flush(signal)
+  }
+
+  private async identify(group: readonly Ready[], signal: AbortSignal): Promise<void> {
+    const { coder, packer } = this.deps
+    const keys = group[0]?.keys
+    if (keys === undefined) return
+    const pieces = await coder.identify(group.map(({ source }) => source), keys, signal).catch(() => [])
+    for (const [i, { file, source }] of group.entries()) {
+      await this.read(file, async (stop) => {
+        const piece = pieces[i] ?? (await coder.identify([source], keys, stop))[0]
+        if (piece !== undefined && !stop.aborted) await packer.add({ file, piece }, keys, signal)
+      }, signal)
+    }
+  }
+
+  /** What reading `file` takes, or nothing when there is nothing to do. Throws `invalid` `secret.unknown`, `transient` `file.changed`. */
+  private checked(file: FileEntry): Ready[] {
     const { source, record } = file
+    if (source === undefined || record.scanned) return []
     const keys = this.deps.keysOf(file)
-    if (source === undefined || record.scanned) return
     if (keys === undefined) throw new AppError('invalid', 'secret.unknown', 'the secret of this file is not on this device')
     if (source.size !== record.size) throw new AppError('transient', 'file.changed', 'the file has another size than when it was added')
-    if (record.size <= INLINE_BYTES) await this.inline(file, source)
-    else if (record.size >= SMALL_BYTES) await this.deps.cutter.cut(file, source, keys, stop)
-    else await this.deps.packer.add({ file, piece: await this.deps.coder.identify(source, keys, stop) }, keys, signal)
+    return [{ file, source, keys }]
   }
 
   /** A tiny file stands in its own record. */
@@ -99,4 +159,19 @@ export class Intake {
     await this.deps.journal.write([put(listKey.file(fromHex(file.id)), fileRecord, file.record)], { strict: true })
     this.deps.recorded(file)
   }
+}
+
+function isSmall({ record: { size } }: FileEntry): boolean {
+  return size > INLINE_BYTES && size < SMALL_BYTES
+}
+
+/** Neighbours that are sealed under the same keys. */
+function byKeys(files: readonly Ready[]): Ready[][] {
+  const groups: Ready[][] = []
+  for (const file of files) {
+    const last = groups.at(-1)
+    if (last?.[0]?.keys === file.keys) last.push(file)
+    else groups.push([file])
+  }
+  return groups
 }

@@ -115,15 +115,18 @@ def frame(body, size, padding, compression=0):
 SEGMENT = 256 * 1024
 
 
-def seal(ikm, plain_frame, hash_key=None):
-    frame_hash = blake3(plain_frame, hash_key)
+def chunk_frame_hash(plain_frame, body):
+    return blake3(plain_frame[:16] + len(plain_frame).to_bytes(4, "big") + blake3(body))
+
+
+def seal(ikm, plain_frame, frame_hash):
     key = hkdf(ikm, "shoal/1 frame key", frame_hash)
     parts = [plain_frame[i : i + SEGMENT] for i in range(0, len(plain_frame), SEGMENT)]
     sealed = b""
     for i, part in enumerate(parts):
         nonce = bytes(7) + i.to_bytes(4, "big") + bytes([i == len(parts) - 1])
         sealed += AESGCM(key).encrypt(nonce, part, None)
-    return frame_hash, key, sealed
+    return key, sealed
 
 
 def frames():
@@ -131,16 +134,22 @@ def frames():
     cases = []
     for size, padding in ((0, 0), (1, 0), (5, 3), (SEGMENT - 16, 0), (SEGMENT - 15, 9)):
         body = fill(size & 255, size)
-        frame_hash, key, sealed = seal(seal_key, frame(body, size, padding))
+        plain_frame = frame(body, size, padding)
+        frame_hash = chunk_frame_hash(plain_frame, body)
+        key, sealed = seal(seal_key, plain_frame, frame_hash)
         case = {"plaintextStart": size & 255, "size": size, "padding": padding, "frameHash": frame_hash.hex(), "key": key.hex()}
         small = len(sealed) < 1000
         cases.append({**case, "sealed": sealed.hex()} if small else {**case, "sealedHash": blake3(sealed).hex()})
     deflated, inflated = bytes.fromhex("4b4c840100"), b"a" * 10
     assert zlib.decompress(deflated, -15) == inflated
-    frame_hash, key, sealed = seal(seal_key, frame(deflated, len(inflated), 2, 1))
+    plain_frame = frame(deflated, len(inflated), 2, 1)
+    frame_hash = chunk_frame_hash(plain_frame, deflated)
+    key, sealed = seal(seal_key, plain_frame, frame_hash)
     compressed = {"plaintext": inflated.hex(), "frameHash": frame_hash.hex(), "key": key.hex(), "sealed": sealed.hex()}
     object_key = fill(2, 32)
-    tag, _, sealed = seal(object_key, frame(b"hello", 5, 1), object_key)
+    plain_frame = frame(b"hello", 5, 1)
+    tag = blake3(plain_frame, object_key)
+    _, sealed = seal(object_key, plain_frame, tag)
     obj = tag + sealed
     thing = {"objectKey": object_key.hex(), "plaintext": b"hello".hex(), "object": obj.hex(), "name": blake3(obj).hex()}
     return {"sealKey": seal_key.hex(), "frames": cases, "compressed": compressed, "object": thing}

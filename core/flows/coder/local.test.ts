@@ -1,9 +1,9 @@
 import { createCipheriv, createHash } from 'node:crypto'
 import fc from 'fast-check'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { utf8, type Bytes } from '../base/bytes.ts'
-import type { ChunkRows, CodedChunk, Coder, CoderKeys, Piece } from '../ports/coder.ts'
-import { createLocalCoder, loadKernels } from './code-chunk.ts'
+import { utf8, type Bytes } from '../../base/bytes.ts'
+import type { ChunkRows, CodedChunk, Coder, CoderKeys, Piece } from '../../ports/coder.ts'
+import { createLocalCoder, loadKernels } from './local.ts'
 
 const keys: CoderKeys = {
   cut: new Uint8Array(32).fill(1),
@@ -27,6 +27,12 @@ async function cutAll(file: Blob): Promise<Piece[]> {
   const pieces: Piece[] = []
   for (let at = 0; at < file.size; at += pieces.at(-1)?.length ?? 0) pieces.push(await coder.cut(file, at, keys))
   return pieces
+}
+
+async function identify(file: Blob): Promise<Piece> {
+  const [piece] = await coder.identify([file], keys)
+  if (piece === undefined) throw new Error('no piece')
+  return piece
 }
 
 /** Only the rows `indexes`. */
@@ -57,7 +63,7 @@ describe('cutting', () => {
 describe('coding', () => {
   it('opens a pack from any k of its n rows, every file with its own frame', async () => {
     const files = [utf8('a'), utf8('{"json": [1, 2, 3]}'.repeat(2000)), noise(90_000, 'photo')]
-    const pieces = await Promise.all(files.map((file) => coder.identify(new Blob([file]), keys)))
+    const pieces = await coder.identify(files.map((file) => new Blob([file])), keys)
     const coded = await coder.encode(pieces, keys, { k: 4, n: 9 })
     expect(coded.shards).toHaveLength(9)
     const subsets = fc.shuffledSubarray([0, 1, 2, 3, 4, 5, 6, 7, 8], { minLength: 4, maxLength: 9 })
@@ -73,7 +79,7 @@ describe('coding', () => {
 
   it('opens a frame from just the data rows that it lies in, though there are fewer than k', async () => {
     const files = [noise(50_000, '1'), noise(60_000, '2'), noise(70_000, '3')]
-    const pieces = await Promise.all(files.map((file) => coder.identify(new Blob([file]), keys)))
+    const pieces = await coder.identify(files.map((file) => new Blob([file])), keys)
     const coded = await coder.encode(pieces, keys, { k: 10, n: 16 })
     const frame = coded.frames[1]!
     const first = Math.floor(frame.offset / coded.shardSize)
@@ -85,7 +91,7 @@ describe('coding', () => {
   })
 
   it('notices a flipped bit in any row that it uses', async () => {
-    const piece = await coder.identify(new Blob([noise(5000, 'flip')]), keys)
+    const piece = await identify(new Blob([noise(5000, 'flip')]))
     const coded = await coder.encode([piece], keys, { k: 3, n: 5 })
     for (const index of [0, 1, 2, 3, 4]) {
       const shards = coded.shards.map((shard, i) => (i === index ? shard.map((byte, at) => (at === 700 ? byte ^ 1 : byte)) : shard))
@@ -95,23 +101,58 @@ describe('coding', () => {
   })
 
   it('refuses a frame that lies outside its chunk', async () => {
-    const piece = await coder.identify(new Blob([utf8('abc')]), keys)
+    const piece = await identify(new Blob([utf8('abc')]))
     const coded = await coder.encode([piece], keys, { k: 2, n: 3 })
     const frame = { ...coded.frames[0]!, offset: 2 * coded.shardSize }
     await expect(coder.decode(rowsOf(coded, [0, 1]), frame)).rejects.toMatchObject({ kind: 'corrupt', code: 'chunk.damaged' })
   })
 })
 
+describe('what was just cut or identified', () => {
+  it('is sealed as it was read then, without being read again', async () => {
+    const once = (file: Blob): Blob => {
+      let left = file.size
+      const slice = (from: number, to: number): Blob => {
+        left -= to - from
+        if (left < 0) throw new Error('read twice')
+        return file.slice(from, to)
+      }
+      return { size: file.size, slice } as unknown as Blob
+    }
+    const large = noise(1.5 * MIB, 'held')
+    const piece = await coder.cut(once(new Blob([large])), 0, keys)
+    const coded = await coder.encode([piece], keys, { k: 4, n: 6 })
+    expect(await coder.decode(rowsOf(coded, [0, 1, 2, 3]), coded.frames[0]!)).toEqual(large)
+    const small = [utf8('one'), noise(70_000, 'two')]
+    const pieces = await coder.identify(small.map((bytes) => once(new Blob([bytes]))), keys)
+    const pack = await coder.encode(pieces, keys, { k: 2, n: 3 })
+    expect(pack.compressed).toBe(70_003)
+    const sealed = await coder.join(rowsOf(pack, [1, 2]))
+    const opened = await coder.open(pack.frames.map((frame) => ({ frame, sealed: sealed.slice(frame.offset, frame.offset + frame.length) })))
+    expect(opened).toEqual(small)
+  })
+
+  it('gives the same frames, keys and shards as what is read again', async () => {
+    const file = new Blob([noise(1.2 * MIB, 'again')])
+    const piece = await coder.cut(file, 0, keys)
+    const first = await coder.encode([piece], keys, { k: 3, n: 5 })
+    const second = await coder.encode([piece], keys, { k: 3, n: 5 })
+    expect(second).toEqual(first)
+  })
+})
+
 describe('a file that does not stay as it was', () => {
   it('is noticed when its bytes changed', async () => {
-    const piece = await coder.identify(new Blob([utf8('before')]), keys)
+    const piece = await identify(new Blob([utf8('before')]))
     const changed = { ...piece, source: new Blob([utf8('behind')]) }
+    await identify(new Blob([utf8('something else')]))
     await expect(coder.encode([changed], keys, { k: 1, n: 2 })).rejects.toMatchObject({ kind: 'transient', code: 'file.changed' })
   })
 
   it('is unreadable when it became shorter, or cannot be read at all', async () => {
-    const piece = await coder.identify(new Blob([utf8('before')]), keys)
+    const piece = await identify(new Blob([utf8('before')]))
     const shorter = { ...piece, source: new Blob([utf8('be')]) }
+    await identify(new Blob([utf8('something else')]))
     await expect(coder.encode([shorter], keys, { k: 1, n: 2 })).rejects.toMatchObject({ kind: 'transient', code: 'file.unreadable' })
     const lost = { size: 10, slice: () => ({ arrayBuffer: () => Promise.reject(new DOMException('gone', 'NotReadableError')) }) } as unknown as Blob
     await expect(coder.cut(lost, 0, keys)).rejects.toMatchObject({ kind: 'transient', code: 'file.unreadable' })
@@ -119,6 +160,6 @@ describe('a file that does not stay as it was', () => {
 
   it('is left alone once the job is cancelled', async () => {
     const signal = AbortSignal.abort()
-    await expect(coder.identify(new Blob([utf8('x')]), keys, signal)).rejects.toMatchObject({ kind: 'aborted' })
+    await expect(coder.identify([new Blob([utf8('x')])], keys, signal)).rejects.toMatchObject({ kind: 'aborted' })
   })
 })
