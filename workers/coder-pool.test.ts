@@ -13,7 +13,7 @@ const piece = (offset: number): Piece => ({ source, offset, length: 1, id: key, 
 /** A coder that does nothing; each test replaces what it looks at. */
 const idle: Coder = {
   lanes: 1,
-  cut: (_source, offset) => Promise.resolve(piece(offset)),
+  cut: (_source, offset) => Promise.resolve([piece(offset)]),
   identify: (sources) => Promise.resolve(sources.map((_, i) => piece(i))),
   encode: () => Promise.reject(new AppError('bug', 'test.unused', '')),
   decode: () => Promise.resolve(new Uint8Array(1)),
@@ -81,12 +81,12 @@ describe('the coder pool', () => {
         most = Math.max(most, ++now)
         await settled()
         now--
-        return piece(offset)
+        return [piece(offset)]
       },
     }
     const { pool, workers } = poolOf(3, () => busy)
     const pieces = await Promise.all([0, 1, 2, 3, 4, 5, 6].map((i) => pool.cut(source, i, keys)))
-    expect(pieces.map(({ offset }) => offset)).toEqual([0, 1, 2, 3, 4, 5, 6])
+    expect(pieces.map(([one]) => one?.offset)).toEqual([0, 1, 2, 3, 4, 5, 6])
     expect(most).toBe(3)
     expect(workers).toHaveLength(3)
   })
@@ -120,6 +120,57 @@ describe('the coder pool', () => {
   })
 })
 
+describe('a worker that holds what was just cut', () => {
+  const named = (name: number, offset = 0): Piece => ({ ...piece(offset), hash: new Uint8Array(32).fill(name) })
+  const coded: CodedChunk = { k: 1, n: 1, frames: [], compressed: 0, shardSize: 64, roots: [], shards: [] }
+  /** A pool of two whose workers say what they did; `cut` at offset x finds pieces x and x + 1. */
+  const watched = (): { pool: Coder; done: string[]; workers: FakeWorker[] } => {
+    const done: string[] = []
+    const made = poolOf(2, (i) => ({
+      ...idle,
+      cut: async (_source, offset) => {
+        await settled()
+        done.push(`worker ${i} cuts at ${offset}`)
+        return [named(offset, offset), named(offset + 1, offset)]
+      },
+      encode: async ([first]) => {
+        await settled()
+        done.push(`worker ${i} seals ${first?.hash[0] ?? ''}`)
+        return coded
+      },
+    }))
+    return { ...made, done }
+  }
+  const redundancy = { k: 1, n: 1 }
+
+  it('is given those pieces, and the next cut goes to another', async () => {
+    const { pool, done } = watched()
+    await pool.cut(source, 10, keys)
+    const jobs: Promise<unknown>[] = [pool.cut(source, 20, keys)]
+    jobs.push(pool.encode([named(10)], keys, redundancy))
+    await Promise.all(jobs)
+    jobs.push(pool.encode([named(20)], keys, redundancy), pool.encode([named(11)], keys, redundancy))
+    await Promise.all(jobs)
+    expect([...done].sort()).toEqual(['worker 0 cuts at 10', 'worker 0 seals 10', 'worker 0 seals 11', 'worker 1 cuts at 20', 'worker 1 seals 20'])
+  })
+
+  it('does not keep others waiting: an idle one takes what it could have had', async () => {
+    const { pool, done } = watched()
+    await pool.cut(source, 10, keys)
+    await Promise.all([pool.encode([named(10)], keys, redundancy), pool.encode([named(11)], keys, redundancy)])
+    expect([...done].sort()).toEqual(['worker 0 cuts at 10', 'worker 0 seals 10', 'worker 1 seals 11'])
+  })
+
+  it('holds nothing once it died', async () => {
+    const { pool, done, workers } = watched()
+    await pool.cut(source, 10, keys)
+    workers[0]?.crash()
+    await pool.encode([named(10)], keys, redundancy)
+    expect(workers).toHaveLength(2)
+    expect(done.at(-1)).toMatch(/worker 1 seals 10/)
+  })
+})
+
 describe('cancelling', () => {
   it('drops a waiting job without disturbing the running one', async () => {
     const { pool, workers } = poolOf(1, () => idle)
@@ -128,7 +179,7 @@ describe('cancelling', () => {
     const second = pool.cut(source, 2, keys, cancel.signal)
     cancel.abort()
     await expect(second).rejects.toMatchObject({ kind: 'aborted' })
-    expect((await first).offset).toBe(1)
+    expect(await first).toMatchObject([{ offset: 1 }])
     expect(workers[0]?.terminated).toBe(false)
   })
 
@@ -150,7 +201,7 @@ describe('cancelling', () => {
     await settled()
     cancel.abort()
     await expect(job).rejects.toMatchObject({ kind: 'aborted' })
-    expect((await pool.cut(source, 7, keys)).offset).toBe(7)
+    expect(await pool.cut(source, 7, keys)).toMatchObject([{ offset: 7 }])
     expect(stopped).toEqual([true])
     expect(workers).toHaveLength(1)
   })
@@ -164,7 +215,7 @@ describe('cancelling', () => {
     await settled()
     cancel.abort()
     await expect(job).rejects.toMatchObject({ kind: 'aborted' })
-    expect((await after).offset).toBe(7)
+    expect(await after).toMatchObject([{ offset: 7 }])
     expect(workers.map((worker) => worker.terminated)).toEqual([true, false])
   })
 
@@ -183,7 +234,7 @@ describe('a worker that dies', () => {
     const job = pool.cut(source, 3, keys)
     await settled()
     workers[0]?.crash()
-    expect((await job).offset).toBe(3)
+    expect(await job).toMatchObject([{ offset: 3 }])
     expect(workers).toHaveLength(2)
   })
 
@@ -195,7 +246,7 @@ describe('a worker that dies', () => {
     await settled()
     workers[1]?.crash()
     await expect(job).rejects.toMatchObject({ kind: 'transient', code: 'coder.crashed' })
-    expect((await pool.cut(source, 4, keys)).offset).toBe(4)
+    expect(await pool.cut(source, 4, keys)).toMatchObject([{ offset: 4 }])
   })
 
   it('takes the rows of a read with it: that job is not tried again', async () => {
@@ -209,7 +260,7 @@ describe('a worker that dies', () => {
   it('is not kept after a mistake of ours', async () => {
     const { pool, workers } = poolOf(1, (i) => (i === 0 ? { ...idle, cut: () => Promise.reject(new RangeError('trap')) } : idle))
     await expect(pool.cut(source, 1, keys)).rejects.toMatchObject({ kind: 'bug' })
-    expect((await pool.cut(source, 1, keys)).offset).toBe(1)
+    expect(await pool.cut(source, 1, keys)).toMatchObject([{ offset: 1 }])
     expect(workers[0]?.terminated).toBe(true)
   })
 })

@@ -226,13 +226,14 @@ function holds({ held }: Lane, job: Job): boolean {
   return job.name === 'encode' && held.size > 0 && job.args[0].some(({ hash }) => held.has(toHex(hash)))
 }
 
-/** What a worker holds after `job`: coders let go of plaintexts once they are sealed, and when they look at others. */
+/** Hashes of what a worker holds after `job`: coders let go of plaintexts once they are sealed, and when they look at others. */
 function heldAfter(job: Job | undefined, reply: CoderReply, before: ReadonlySet<string>): ReadonlySet<string> {
-  if (job?.name === 'encode') return NOTHING
+  if (job?.name === 'encode') {
+    const sealed = job.args[0].map(({ hash }) => toHex(hash))
+    return new Set([...before].filter((hash) => !sealed.includes(hash)))
+  }
   if (job?.name !== 'cut' && job?.name !== 'identify') return before
-  if ('error' in reply) return NOTHING
-  const pieces = [reply.value].flat() as Piece[]
-  return new Set(pieces.map(({ hash }) => toHex(hash)))
+  return 'error' in reply ? NOTHING : new Set((reply.value as Piece[]).map(({ hash }) => toHex(hash)))
 }
 
 /** Whether a job is given rows, which are moved to the worker and die with it. Those that store only name files. */

@@ -2,10 +2,10 @@ import { describe, expect, it } from 'vitest'
 import { fromHex, type Bytes } from '../base/bytes.ts'
 import { LABELS } from '../base/labels.ts'
 import { keyFromSeed, sign, verify } from '../seal/ed25519.ts'
-import { buildFrame, openFrame } from '../seal/frame.ts'
+import { openFrame } from '../seal/frame.ts'
 import { openObject, sealObject } from '../seal/object.ts'
 import { nobleBlake3 } from '../testkit/noble-blake3.ts'
-import { sealBuilt, sealFrame } from '../testkit/seal-frame.ts'
+import { sealBuilt, sealFrame, wholeFrame } from '../testkit/seal-frame.ts'
 import { readVectors, revive } from '../testkit/vectors.ts'
 import { openAdvert, signAdvert, type HostAdvert } from './advert.ts'
 import { decodeBackup, encodeBackup, type Backup } from './backup.ts'
@@ -132,7 +132,7 @@ describe('old frames stay readable', () => {
     expect(long.length).toBe(2)
     for (const one of long) {
       const bytes = fill(one.plaintextStart, one.size)
-      const frame = buildFrame({ compression: 'none', size: one.size, bytes }, 16 + one.size + one.padding)
+      const frame = wholeFrame({ compression: 'none', size: one.size, bytes }, 16 + one.size + one.padding)
       const made = await sealBuilt(frame, fromHex(vectors.sealKey), blake3)
       expect(made.key).toEqual(fromHex(one.key))
       expect(blake3.hash(made.sealed)).toEqual(fromHex(one.sealedHash ?? ''))

@@ -74,8 +74,8 @@ export interface ChunkRows extends Redundancy {
 export interface Coder {
   /** How many jobs may usefully run at once. */
   readonly lanes: number
-  /** The next chunk of `source` from `offset`: 1 to 16 MiB, less only at the end of the file. */
-  cut(source: Blob, offset: number, keys: CoderKeys, signal?: AbortSignal): Promise<Piece>
+  /** The next chunks of `source` from `offset`, one or more: each 1 to 16 MiB, less only at the end of the file; 16 MiB in all at most. */
+  cut(source: Blob, offset: number, keys: CoderKeys, signal?: AbortSignal): Promise<Piece[]>
   /** Ids and hashes of small files, each one piece; together at most 16 MiB. */
   identify(sources: readonly Blob[], keys: CoderKeys, signal?: AbortSignal): Promise<Piece[]>
   /** Seals and codes one chunk (one piece), or a pack (several small files, together at most 4 MiB). Throws `transient` `file.changed` when a piece no longer has its hash. */

@@ -14,8 +14,6 @@ const FRAMES_AT_ONCE = 8
 export interface Plaintext {
   readonly bytes: Bytes
   readonly hash: Bytes
-  /** The bytes with room for a frame around them (`buildFrame`), which may be written to. */
-  readonly around?: Bytes
 }
 
 /** Where each frame of a sealed chunk lies and what opens it; `offset` and `length` in sealed bytes. */
@@ -57,7 +55,7 @@ export async function sealChunk(plaintexts: readonly Plaintext[], sealKey: Bytes
     const [plaintext, body, place] = [plaintexts[i], bodies[i], places[i]]
     if (plaintext === undefined || body === undefined || place === undefined) throw new AppError('bug', 'chunk.empty', 'a frame without its place')
     const { offset, length } = place
-    const frame = buildFrame(body, place.frame, plaintext.around)
+    const frame = buildFrame(body, place.frame)
     const key = await chunkFrameKey(frame, body.compression === 'none' ? plaintext.hash : blake3.hash(body.bytes), sealKey, blake3)
     await sealSegments(frame, key, sealed.subarray(offset, offset + length))
     parts[i] = { offset, length, key, body: body.bytes.length }

@@ -6,8 +6,8 @@ import { concat, toHex, type Bytes } from '../base/bytes.ts'
 import { encodeFrameHeader, frameLengthOf, PLAINTEXT_BYTES, SEGMENT, sealedLength, TAG, type FrameHeader } from '../formats/frame.ts'
 import { arbitraryBytes } from '../testkit/codec-contract.ts'
 import { nobleBlake3 } from '../testkit/noble-blake3.ts'
-import { sealBuilt, sealFrame } from '../testkit/seal-frame.ts'
-import { buildFrame, frameBody, openFrame } from './frame.ts'
+import { sealBuilt, sealFrame, wholeFrame } from '../testkit/seal-frame.ts'
+import { frameBody, openFrame } from './frame.ts'
 import { openSegments, segmentsAround } from './segments.ts'
 
 const blake3 = nobleBlake3()
@@ -83,7 +83,7 @@ describe('sealing a frame', () => {
         const frames = [first, second].map(({ bytes, padding, compressor }) => {
           const packed = compressor === 'none' ? bytes : new Uint8Array(deflateRawSync(bytes, { level: compressor === 'level 1' ? 1 : 9 }))
           const compression = compressor === 'none' ? 'none' : 'deflate'
-          return buildFrame({ compression, size: bytes.length, bytes: packed }, 16 + packed.length + padding)
+          return wholeFrame({ compression, size: bytes.length, bytes: packed }, 16 + packed.length + padding)
         })
         const [a, b] = await Promise.all(frames.map((frame) => sealBuilt(frame, sealKey, blake3)))
         const same = toHex(frames[0] ?? sealKey) === toHex(frames[1] ?? sealKey)
@@ -99,10 +99,10 @@ describe('sealing a frame', () => {
     const body = await frameBody(plaintext)
     const plain = { compression: 'none' as const, size: 500, bytes: plaintext }
     const keys = await Promise.all([
-      sealBuilt(buildFrame(body, 100), sealKey, blake3),
-      sealBuilt(buildFrame(body, 101), sealKey, blake3),
-      sealBuilt(buildFrame(plain, 516), sealKey, blake3),
-      sealBuilt(buildFrame(body, 100), new Uint8Array(32), blake3),
+      sealBuilt(wholeFrame(body, 100), sealKey, blake3),
+      sealBuilt(wholeFrame(body, 101), sealKey, blake3),
+      sealBuilt(wholeFrame(plain, 516), sealKey, blake3),
+      sealBuilt(wholeFrame(body, 100), new Uint8Array(32), blake3),
     ])
     expect(new Set(keys.map(({ key }) => toHex(key))).size).toBe(4)
   })

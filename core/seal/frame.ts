@@ -1,5 +1,6 @@
 import { AppError, isAppError } from '../base/errors.ts'
 import { concat, equal, type Bytes } from '../base/bytes.ts'
+import { Joined, type ByteView } from '../base/joined.ts'
 import { LABELS } from '../base/labels.ts'
 import type { Blake3 } from '../ports/blake3.ts'
 import {
@@ -13,7 +14,7 @@ import {
 import { deflate, inflate } from './compress.ts'
 import { hkdf } from './hkdf.ts'
 import { padme } from './padme.ts'
-import { openSegments, type SealedBytes } from './segments.ts'
+import { openSegments } from './segments.ts'
 
 /** What goes into a frame: the plaintext, compressed when that pays. */
 export interface FrameBody {
@@ -38,26 +39,18 @@ export function paddedLength(body: FrameBody): number {
   return padme(bareLength(body))
 }
 
-/**
- * The frame of `body`, padded with zeros to `length` bytes. `around`: bytes that hold the body of an uncompressed frame already, at its place behind the
- * header; then the frame is made there, and is a view of them.
- */
-export function buildFrame(body: FrameBody, length: number, around?: Bytes): Bytes {
-  if (length < bareLength(body)) throw new AppError('bug', 'format.unencodable', 'a frame shorter than its body')
-  const { compression, size, bytes } = body
-  const inPlace = around !== undefined && compression === 'none' && around.length >= length
-  const frame = inPlace ? around.subarray(0, length) : new Uint8Array(length)
-  frame.set(encodeFrameHeader({ compression, size, bodyLength: bytes.length }))
-  if (inPlace) frame.fill(0, bareLength(body))
-  else frame.set(bytes, FRAME_HEADER)
-  return frame
+/** The frame of `body`, padded with zeros to `length` bytes. */
+export function buildFrame({ compression, size, bytes }: FrameBody, length: number): Joined {
+  const padding = length - FRAME_HEADER - bytes.length
+  if (padding < 0) throw new AppError('bug', 'format.unencodable', 'a frame shorter than its body')
+  return new Joined([encodeFrameHeader({ compression, size, bodyLength: bytes.length }), bytes, new Uint8Array(padding)])
 }
 
 /**
  * The key under which a chunk's frame is sealed (docs/formats/chunk.md 3). It depends on every byte of the frame: on header and length by themselves,
  * on the body by its BLAKE3 hash, and padding is zeros.
  */
-export async function chunkFrameKey(frame: Bytes, bodyHash: Bytes, sealKey: Bytes, blake3: Blake3): Promise<Bytes> {
+export async function chunkFrameKey(frame: ByteView, bodyHash: Bytes, sealKey: Bytes, blake3: Blake3): Promise<Bytes> {
   const length = new Uint8Array(4)
   new DataView(length.buffer).setUint32(0, frame.length)
   return await frameKey(sealKey, blake3.hash(concat([frame.subarray(0, FRAME_HEADER), length, bodyHash])))
@@ -73,7 +66,7 @@ export function frameKey(secret: Bytes, frameHash: Bytes): Promise<Bytes> {
  * Throws `corrupt` `chunk.damaged` (cause: what is wrong) for whatever chunk.md 3 tells a reader to refuse.
  */
 export async function openFrame(options: {
-  readonly sealed: SealedBytes
+  readonly sealed: ByteView
   readonly key: Bytes
   readonly expect?: { readonly size: number; readonly hash: Uint8Array; readonly blake3: Blake3 }
 }): Promise<Bytes> {

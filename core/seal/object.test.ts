@@ -3,8 +3,9 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { concat, toHex, type Bytes } from '../base/bytes.ts'
 import { nobleBlake3 } from '../testkit/noble-blake3.ts'
-import { buildFrame, frameBody, frameKey, paddedLength } from './frame.ts'
+import { frameBody, frameKey, paddedLength } from './frame.ts'
 import { childKey, openObject, sealObject } from './object.ts'
+import { wholeFrame } from '../testkit/seal-frame.ts'
 import { sealSegments } from './segments.ts'
 import { encodeFrameHeader } from '../formats/frame.ts'
 
@@ -52,7 +53,7 @@ describe('a sealed object', () => {
   it('shows nothing that a guess of its contents can be tested against without the object key', async () => {
     const plaintext = Uint8Array.of(7, 3, 9, 1)
     const body = await frameBody(plaintext)
-    const frame = buildFrame(body, paddedLength(body))
+    const frame = wholeFrame(body, paddedLength(body))
     const { bytes } = await sealObject(plaintext, key, blake3)
     const shown = toHex(bytes)
     for (const guess of [blake3.hash(frame), blake3.hash(plaintext)]) expect(shown).not.toContain(toHex(guess))

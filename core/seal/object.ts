@@ -18,7 +18,8 @@ export interface SealedObject {
 /** Seals a small structure. Throws `invalid` `object.large` when it would be over 64 KiB. */
 export async function sealObject(plaintext: Bytes, objectKey: Bytes, blake3: Blake3): Promise<SealedObject> {
   const body = await frameBody(plaintext)
-  const frame = buildFrame(body, paddedLength(body))
+  const length = paddedLength(body)
+  const frame = buildFrame(body, length).subarray(0, length)
   // Keyed, because it stands in the open: whoever keeps the object could test guesses of it against a bare hash.
   const tag = blake3.keyed(objectKey, frame)
   const bytes = concat([tag, await sealSegments(frame, await frameKey(objectKey, tag))])

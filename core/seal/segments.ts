@@ -1,6 +1,7 @@
 import { atOnce } from '../base/at-once.ts'
 import { AppError } from '../base/errors.ts'
 import type { Bytes } from '../base/bytes.ts'
+import type { ByteView } from '../base/joined.ts'
 import { frameLengthOf, SEGMENT, sealedLength, TAG } from '../formats/frame.ts'
 import { opener, sealer } from './aes-gcm.ts'
 
@@ -12,7 +13,7 @@ const AT_ONCE = 8
 const SEALED_SEGMENT = SEGMENT + TAG
 
 /** Seals `frame` into `into`, which has room for its sealed length. A key must have sealed nothing before: its nonces are the same for every frame. */
-export async function sealSegments(frame: Bytes, key: Bytes, into: Bytes = new Uint8Array(sealedLength(frame.length))): Promise<Bytes> {
+export async function sealSegments(frame: ByteView, key: Bytes, into: Bytes = new Uint8Array(sealedLength(frame.length))): Promise<Bytes> {
   const seal = await sealer(key)
   const count = Math.ceil(frame.length / SEGMENT)
   await atOnce(AT_ONCE, count, async (i) => {
@@ -22,16 +23,9 @@ export async function sealSegments(frame: Bytes, key: Bytes, into: Bytes = new U
   return into
 }
 
-/** Sealed bytes, wherever they lie; an array of bytes is one of these. */
-export interface SealedBytes {
-  readonly length: number
-  /** The bytes from `from` to before `to`, or to the end: a view or a copy. */
-  subarray(from: number, to: number): Bytes
-}
-
 /** Some whole segments of a sealed frame. */
 export interface SegmentRun {
-  readonly bytes: SealedBytes
+  readonly bytes: ByteView
   /** Index of its first segment. */
   readonly first: number
   /** Sealed length of the whole frame: it says which segment is the last. */

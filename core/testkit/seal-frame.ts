@@ -1,7 +1,7 @@
 import type { Bytes } from '../base/bytes.ts'
 import { FRAME_HEADER } from '../formats/frame.ts'
 import type { Blake3 } from '../ports/blake3.ts'
-import { buildFrame, chunkFrameKey, frameBody, paddedLength } from '../seal/frame.ts'
+import { buildFrame, chunkFrameKey, frameBody, paddedLength, type FrameBody } from '../seal/frame.ts'
 import { sealSegments } from '../seal/segments.ts'
 
 /** A sealed frame and what opens it. */
@@ -9,6 +9,11 @@ export interface KeyedFrame {
   readonly sealed: Bytes
   /** AES-256-GCM key, 32 bytes. */
   readonly key: Bytes
+}
+
+/** All bytes of a frame. */
+export function wholeFrame(body: FrameBody, length: number): Bytes {
+  return buildFrame(body, length).subarray(0, length)
 }
 
 /** Any bytes, sealed as a frame. */
@@ -27,6 +32,6 @@ export async function sealFrame(options: {
 }): Promise<KeyedFrame & { readonly frameLength: number }> {
   const body = await frameBody(options.plaintext)
   const frameLength = options.padTo ?? paddedLength(body)
-  const sealed = await sealBuilt(buildFrame(body, frameLength), options.sealKey, options.blake3)
+  const sealed = await sealBuilt(wholeFrame(body, frameLength), options.sealKey, options.blake3)
   return { ...sealed, frameLength }
 }

@@ -170,9 +170,8 @@ function fineCoder(coder: Coder, length: number): Coder {
   return {
     ...coder,
     async cut(source, offset, keys, signal) {
-      const [piece] = await coder.identify([source.slice(offset, offset + length)], keys, signal)
-      if (piece === undefined) throw new Error('no piece')
-      return { ...piece, source, offset }
+      const pieces = await coder.identify([source.slice(offset, offset + length)], keys, signal)
+      return pieces.map((piece) => ({ ...piece, source, offset }))
     },
   }
 }

@@ -1,4 +1,5 @@
 import { wrap } from 'comlink'
+import { own } from '../../core/base/bytes.ts'
 import type { ShardFiles } from '../../core/vault/shard-files.ts'
 
 /** What a storage worker offers: the shard files of a folder of the origin private file system, by the folder's name. */
@@ -8,7 +9,8 @@ export type StorageWorker = { [Method in keyof ShardFiles]: (root: string, ...gi
 export function remoteShardFiles(worker: Worker, root: string): ShardFiles {
   const remote = wrap<StorageWorker>(worker)
   return {
-    write: (...given) => remote.write(root, ...given),
+    // A message holds the whole buffer behind a view, and data shards are views of one (core/ports/coder.ts).
+    write: (folder, name, bytes) => remote.write(root, folder, name, own(bytes)),
     read: (...given) => remote.read(root, ...given),
     length: (...given) => remote.length(root, ...given),
     remove: (...given) => remote.remove(root, ...given),

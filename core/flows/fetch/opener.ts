@@ -1,5 +1,5 @@
 import type { Bytes } from '../../base/bytes.ts'
-import { isAppError, throwIfAborted } from '../../base/errors.ts'
+import { AppError, isAppError, throwIfAborted } from '../../base/errors.ts'
 import type { Coder, FrameRef } from '../../ports/coder.ts'
 
 /** Frames opened in one call of the coder, and bytes of them: enough that the call costs little, few enough that the first reader does not wait for the last. */
@@ -58,7 +58,7 @@ export class Opener {
 
   private async call(batch: readonly Wanted[]): Promise<void> {
     const live = batch.filter(({ signal }) => !signal.aborted)
-    for (const { signal, opened } of batch) if (signal.aborted) opened.reject(signal.reason)
+    for (const { signal, opened } of batch) if (signal.aborted) opened.reject(new AppError('aborted', 'aborted', 'cancelled', { cause: signal.reason }))
     if (live.length === 0) return
     try {
       const plaintexts = await this.coder.open(live.map(({ pack, frame }) => ({ sealed: pack.slice(frame.offset, frame.offset + frame.length), frame })))

@@ -1,4 +1,5 @@
 import { AppError } from '../../base/errors.ts'
+import { Gate } from '../../base/gate.ts'
 import type { PieceRecord } from '../../formats/list.ts'
 import type { CodedChunk, Coder, CoderKeys, Piece, Redundancy } from '../../ports/coder.ts'
 import type { FileEntry } from '../list/entry.ts'
@@ -7,8 +8,10 @@ import type { Outbox } from './outbox.ts'
 
 /** A small gain of size that sealing may bring: header, tags, padding (Padmé: at most 12 %). */
 const SEALING = 1.13
-/** Coded beyond the coder's lanes, so that none of them waits for the disk. */
+/** Chunks coded or being coded beyond the coder's lanes, so that none of these waits for the disk. */
 const AHEAD = 1
+/** Chunks known beyond those, so that a lane has the next ones to look at while others are coded. */
+const KNOWN_AHEAD = 4
 
 export interface CutterDeps {
   readonly coder: Coder
@@ -18,10 +21,13 @@ export interface CutterDeps {
 }
 
 /** What became of a piece: known already, or coded, with the part of the outbox's budget that it holds. */
-type Prepared = { readonly member: Member } & (
-  | { readonly known: PieceRecord }
-  | { readonly coded: CodedChunk; readonly reserved: number }
-)
+type Prepared = Coded | { readonly member: Member; readonly known: PieceRecord }
+
+interface Coded {
+  readonly member: Member
+  readonly coded: CodedChunk
+  readonly reserved: number
+}
 
 /** Cuts, seals and codes files of 1 MiB and more: several chunks at once, written down in their order. */
 export class Cutter {
@@ -38,31 +44,44 @@ export class Cutter {
   async cut(file: FileEntry, source: Blob, keys: CoderKeys, signal: AbortSignal): Promise<void> {
     const control = new AbortController()
     const stop = AbortSignal.any([signal, control.signal])
+    const coding = new Gate(this.deps.coder.lanes + AHEAD)
     const jobs: Promise<Prepared>[] = []
+    let turn: Promise<unknown> = Promise.resolve()
     try {
       let offset = file.record.sealedBytes
       while (offset < source.size) {
-        const piece = await this.deps.coder.cut(source, offset, keys, stop)
-        if (piece.length < 1) throw new AppError('bug', 'cutter.stuck', 'a chunk without bytes')
-        offset += piece.length
-        const job = this.prepare({ file, piece }, keys, stop)
-        job.catch(() => undefined)
-        jobs.push(job)
-        if (jobs.length > this.deps.coder.lanes + AHEAD) await this.finish(jobs.shift(), keys, stop)
+        const pieces = await this.deps.coder.cut(source, offset, keys, stop)
+        if (pieces.length === 0) throw new AppError('bug', 'cutter.stuck', 'no chunk where the file goes on')
+        for (const piece of pieces) {
+          offset += piece.length
+          const admitted = this.admit({ file, piece }, turn, coding, stop)
+          turn = admitted.catch(() => undefined)
+          const job = this.prepare({ file, piece }, admitted, keys, stop)
+          job.catch(() => undefined)
+          jobs.push(job)
+        }
+        while (jobs.length > this.deps.coder.lanes + AHEAD + KNOWN_AHEAD) await this.finish(jobs.shift(), keys, coding, stop)
       }
-      while (jobs.length > 0) await this.finish(jobs.shift(), keys, stop)
+      while (jobs.length > 0) await this.finish(jobs.shift(), keys, coding, stop)
     } finally {
       control.abort()
       await this.giveBack(jobs)
     }
   }
 
-  private async prepare(member: Member, keys: CoderKeys, signal: AbortSignal): Promise<Prepared> {
-    const known = await this.deps.keeper.known(member, signal)
+  /** What is known of a piece, else waits until it may be coded: in the order of the file, since they are written down in that. */
+  private async admit(member: Member, before: Promise<unknown>, coding: Gate, signal: AbortSignal): Promise<PieceRecord | undefined> {
+    const [known] = await Promise.all([this.deps.keeper.known(member, signal), before])
+    if (known === undefined) await coding.enter(1, signal)
+    return known
+  }
+
+  private async prepare(member: Member, admitted: Promise<PieceRecord | undefined>, keys: CoderKeys, signal: AbortSignal): Promise<Prepared> {
+    const known = await admitted
     return known === undefined ? await this.code(member, keys, signal) : { member, known }
   }
 
-  private async code(member: Member, keys: CoderKeys, signal: AbortSignal): Promise<Prepared> {
+  private async code(member: Member, keys: CoderKeys, signal: AbortSignal): Promise<Coded> {
     const reserved = codedBytes([member.piece], this.deps.redundancy)
     await this.deps.outbox.gate.enter(reserved, signal)
     try {
@@ -74,18 +93,22 @@ export class Cutter {
     }
   }
 
-  private async finish(job: Promise<Prepared> | undefined, keys: CoderKeys, signal: AbortSignal): Promise<void> {
-    let prepared = await job
+  private async finish(job: Promise<Prepared> | undefined, keys: CoderKeys, coding: Gate, signal: AbortSignal): Promise<void> {
+    const prepared = await job
     if (prepared === undefined) return
-    if ('known' in prepared) {
-      if (await this.deps.keeper.refer(prepared.member, prepared.known)) return
-      prepared = await this.code(prepared.member, keys, signal)
+    if ('coded' in prepared) {
+      await this.keep(prepared)
+      coding.leave(1)
+    } else if (!(await this.deps.keeper.refer(prepared.member, prepared.known))) {
+      await this.keep(await this.code(prepared.member, keys, signal))
     }
-    if (!('coded' in prepared)) return
+  }
+
+  private async keep({ member, coded, reserved }: Coded): Promise<void> {
     try {
-      await this.deps.keeper.keep([prepared.member], prepared.coded)
+      await this.deps.keeper.keep([member], coded)
     } finally {
-      this.deps.outbox.gate.leave(prepared.reserved)
+      this.deps.outbox.gate.leave(reserved)
     }
   }
 
