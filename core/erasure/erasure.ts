@@ -4,6 +4,7 @@ import { instantiate, type Build } from '../base/wasm.ts'
 import { Galois } from './galois.ts'
 import { kernels } from './kernel.gen.ts'
 import { generatorRow, restoringRows } from './matrix.ts'
+import { Recent } from './recent.ts'
 import { MAX_K, MAX_N, checkShape, isCount, sameSize } from './rows.ts'
 
 /** A row of a sealed chunk and its number, 0 … 63. */
@@ -12,32 +13,45 @@ export interface Row {
   readonly bytes: Uint8Array
 }
 
-/** The systematic Cauchy Reed-Solomon code of docs/formats/chunk.md 5. All synchronous; inputs are only read. */
+/**
+ * The systematic Cauchy Reed-Solomon code of docs/formats/chunk.md 5. All synchronous; inputs are only read.
+ * Rows come in new memory, or in that of `into`: as many rows of the same size, none of them an input. Fresh pages cost a browser more than the
+ * code does, so a caller that works through many chunks gives the rows that it is done with.
+ */
 export interface Erasure {
   /**
    * The parity rows k … n-1 of k data rows, 1 to 32, of one size that is a multiple of 64 bytes.
    * Throws `invalid` `erasure.shape`.
    */
-  encode(data: readonly Uint8Array[], n: number): Bytes[]
+  encode(data: readonly Uint8Array[], n: number, into?: readonly Bytes[]): Bytes[]
   /**
    * The rows `wanted`, data or parity, in that order, from any k different rows of one size. More than k are welcome, but not compared.
    * Throws `transient` `erasure.too-few` with `have` and `need`; `invalid` `erasure.shape`.
    */
-  restore(rows: readonly Row[], k: number, wanted: readonly number[]): Bytes[]
+  restore(rows: readonly Row[], k: number, wanted: readonly number[], into?: readonly Bytes[]): Bytes[]
 }
 
+/** A build of the kernel; assembly/layout.ts says where things lie in its memory. */
 interface Kernel {
   readonly memory: WebAssembly.Memory
   stripe(): number
   pitch(): number
+  group(): number
   inputs(): number
-  output(): number
-  tables(): number
-  code(row: number, k: number, length: number): void
+  factors(): number
+  outputs(): number
+  prepare(k: number, rows: number): void
+  code(k: number, rows: number, length: number, to: number, step: number): void
 }
 
-/** Bytes of the lookup tables of one coefficient. */
-const TABLE = 32
+/** Matrices that are kept: those of a chunk's coding, and of the losses of the hosts that fail at one time. The largest take 2 KiB each. */
+const MATRICES = 16
+
+/** A page of WebAssembly's memory. */
+const PAGE = 65_536
+
+/** From one output row to the next, more than their size: a cache line, so that rows do not fight for the same cache lines. */
+const APART = 64
 
 /** Loads the kernel, in no better a build than `best`. Throws `invalid` `kernel.unsupported`. */
 export async function loadErasure(best?: Build): Promise<Erasure> {
@@ -47,19 +61,23 @@ export async function loadErasure(best?: Build): Promise<Erasure> {
 class KernelErasure implements Erasure {
   private readonly kernel: Kernel
   private readonly field = new Galois()
+  /** By which rows are there and which are wanted. */
+  private readonly matrices = new Recent<readonly Uint8Array[]>(MATRICES)
 
   constructor(kernel: Kernel) {
     this.kernel = kernel
   }
 
-  encode(data: readonly Uint8Array[], n: number): Bytes[] {
+  encode(data: readonly Uint8Array[], n: number, into?: readonly Bytes[]): Bytes[] {
     const k = data.length
     checkShape(isCount(k, 1, MAX_K) && isCount(n, k, MAX_N) && sameSize(data), { k, n, size: data[0]?.length ?? 0 })
-    const parity = Array.from({ length: n - k }, (_, i) => generatorRow(this.field, k + i, k))
-    return this.combine(data, parity)
+    const parity = this.matrices.get(`${String(k)} of ${String(n)}`, () =>
+      Array.from({ length: n - k }, (_, i) => generatorRow(this.field, k + i, k)),
+    )
+    return this.combine(data, parity, into)
   }
 
-  restore(rows: readonly Row[], k: number, wanted: readonly number[]): Bytes[] {
+  restore(rows: readonly Row[], k: number, wanted: readonly number[], into?: readonly Bytes[]): Bytes[] {
     checkShape(isCount(k, 1, MAX_K), { k })
     const given = rows.map((row) => row.index)
     checkShape(areRows(given) && areRows(wanted), { k, rows: rows.length, wanted: wanted.length })
@@ -69,50 +87,60 @@ class KernelErasure implements Erasure {
     checkShape(sameSize(rows.map((row) => row.bytes)), { k, rows: rows.length })
     // Data rows first: each of them makes the matrix sparser and the inversion cheaper.
     const used = [...rows].sort((a, b) => a.index - b.index).slice(0, k)
-    const factors = restoringRows(
-      this.field,
-      used.map((row) => row.index),
-      wanted,
-    )
+    const present = used.map((row) => row.index)
+    const factors = this.matrices.get(`${present.join()} to ${wanted.join()}`, () => restoringRows(this.field, present, wanted))
     return this.combine(
       used.map((row) => row.bytes),
       factors,
+      into,
     )
   }
 
-  /** For each list of factors, the sum of the inputs multiplied by them. */
-  private combine(inputs: readonly Uint8Array[], factors: readonly Uint8Array[]): Bytes[] {
-    const { kernel } = this
-    const { buffer } = kernel.memory
-    const stripe = kernel.stripe()
-    const pitch = kernel.pitch()
+  /** For each list of factors, the sum of the inputs multiplied by them. As many at a time as the kernel takes: each time the inputs are read anew. */
+  private combine(inputs: readonly Uint8Array[], factors: readonly Uint8Array[], into?: readonly Bytes[]): Bytes[] {
     const size = inputs[0]?.length ?? 0
-    const input = new Uint8Array(buffer, kernel.inputs(), inputs.length * pitch)
-    const output = new Uint8Array(buffer, kernel.output(), stripe)
-    this.setTables(factors)
-    const sums = factors.map(() => new Uint8Array(size))
-    for (let at = 0; at < size; at += stripe) {
-      const length = Math.min(stripe, size - at)
-      inputs.forEach((row, j) => {
-        input.set(row.subarray(at, at + length), j * pitch)
-      })
-      sums.forEach((sum, r) => {
-        kernel.code(r, inputs.length, length)
-        sum.set(output.subarray(0, length), at)
-      })
+    const sums = into?.slice() ?? factors.map(() => new Uint8Array(size))
+    checkShape(sums.length === factors.length && sums.every((sum) => sum.length === size), { rows: factors.length, into: sums.length, size })
+    const group = this.kernel.group()
+    for (let first = 0; first < factors.length; first += group) {
+      this.combineGroup(inputs, factors.slice(first, first + group), sums.slice(first, first + group))
     }
     return sums
   }
 
-  /** Products of each factor by 0 … 15, then by 0, 16 … 240. */
-  private setTables(factors: readonly Uint8Array[]): void {
-    const tables = new Uint8Array(this.kernel.memory.buffer, this.kernel.tables(), MAX_N * MAX_K * TABLE)
-    let at = 0
-    for (const row of factors) {
-      for (const factor of row) {
-        for (let i = 0; i < TABLE; i++) tables[at++] = this.field.times(factor, i < 16 ? i : (i - 16) << 4)
-      }
+  private combineGroup(inputs: readonly Uint8Array[], factors: readonly Uint8Array[], sums: readonly Bytes[]): void {
+    const { kernel } = this
+    const k = inputs.length
+    const size = inputs[0]?.length ?? 0
+    const start = kernel.outputs()
+    const step = size + APART
+    const memory = this.memory(start + sums.length * step)
+    const stripe = kernel.stripe()
+    const pitch = kernel.pitch()
+    const from = kernel.inputs()
+    factors.forEach((row, r) => {
+      memory.set(row, kernel.factors() + r * k)
+    })
+    kernel.prepare(k, sums.length)
+    for (let at = 0; at < size; at += stripe) {
+      const length = Math.min(stripe, size - at)
+      inputs.forEach((row, j) => {
+        memory.set(row.subarray(at, at + length), from + j * pitch)
+      })
+      kernel.code(k, sums.length, length, start + at, step)
     }
+    // Out at once, not by stripes, which takes longer.
+    sums.forEach((sum, r) => {
+      sum.set(memory.subarray(start + r * step, start + r * step + size))
+    })
+  }
+
+  /** The kernel's memory, of `length` bytes or more. It never shrinks: it is as large as the largest rows coded so far. */
+  private memory(length: number): Bytes {
+    const { memory } = this.kernel
+    const missing = length - memory.buffer.byteLength
+    if (missing > 0) memory.grow(Math.ceil(missing / PAGE))
+    return new Uint8Array(memory.buffer)
   }
 }
 
