@@ -1,0 +1,1 @@
+export { input, key, output, parent, subtree } from './tree'
