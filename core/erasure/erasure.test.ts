@@ -21,7 +21,7 @@ function dataRows(k: number, size: number, seed = 0x53484f41): Bytes[] {
 }
 
 /** Bytes of a row that the kernel takes at once. */
-const STRIPE = 16_384
+const STRIPE = 32_768
 
 function numbered(rows: readonly Uint8Array[]): Row[] {
   return rows.map((bytes, index) => ({ index, bytes }))

@@ -36,22 +36,15 @@ interface Kernel {
   readonly memory: WebAssembly.Memory
   stripe(): number
   pitch(): number
-  group(): number
   inputs(): number
   factors(): number
   outputs(): number
   prepare(k: number, rows: number): void
-  code(k: number, rows: number, length: number, to: number, step: number): void
+  code(k: number, rows: number, length: number): void
 }
 
 /** Matrices that are kept: those of a chunk's coding, and of the losses of the hosts that fail at one time. The largest take 2 KiB each. */
 const MATRICES = 16
-
-/** A page of WebAssembly's memory. */
-const PAGE = 65_536
-
-/** From one output row to the next, more than their size: a cache line, so that rows do not fight for the same cache lines. */
-const APART = 64
 
 /** Loads the kernel, in no better a build than `best`. Throws `invalid` `kernel.unsupported`. */
 export async function loadErasure(best?: Build): Promise<Erasure> {
@@ -63,9 +56,19 @@ class KernelErasure implements Erasure {
   private readonly field = new Galois()
   /** By which rows are there and which are wanted. */
   private readonly matrices = new Recent<readonly Uint8Array[]>(MATRICES)
+  private readonly memory: Uint8Array
+  private readonly stripe: number
+  private readonly pitch: number
+  private readonly inputsAt: number
+  private readonly outputsAt: number
 
   constructor(kernel: Kernel) {
     this.kernel = kernel
+    this.memory = new Uint8Array(kernel.memory.buffer)
+    this.stripe = kernel.stripe()
+    this.pitch = kernel.pitch()
+    this.inputsAt = kernel.inputs()
+    this.outputsAt = kernel.outputs()
   }
 
   encode(data: readonly Uint8Array[], n: number, into?: readonly Bytes[]): Bytes[] {
@@ -96,51 +99,28 @@ class KernelErasure implements Erasure {
     )
   }
 
-  /** For each list of factors, the sum of the inputs multiplied by them. As many at a time as the kernel takes: each time the inputs are read anew. */
+  /** For each list of factors, the sum of the inputs multiplied by them. */
   private combine(inputs: readonly Uint8Array[], factors: readonly Uint8Array[], into?: readonly Bytes[]): Bytes[] {
     const size = inputs[0]?.length ?? 0
     const sums = into?.slice() ?? factors.map(() => new Uint8Array(size))
     checkShape(sums.length === factors.length && sums.every((sum) => sum.length === size), { rows: factors.length, into: sums.length, size })
-    const group = this.kernel.group()
-    for (let first = 0; first < factors.length; first += group) {
-      this.combineGroup(inputs, factors.slice(first, first + group), sums.slice(first, first + group))
-    }
-    return sums
-  }
-
-  private combineGroup(inputs: readonly Uint8Array[], factors: readonly Uint8Array[], sums: readonly Bytes[]): void {
-    const { kernel } = this
+    const { kernel, memory, stripe, pitch, inputsAt, outputsAt } = this
     const k = inputs.length
-    const size = inputs[0]?.length ?? 0
-    const start = kernel.outputs()
-    const step = size + APART
-    const memory = this.memory(start + sums.length * step)
-    const stripe = kernel.stripe()
-    const pitch = kernel.pitch()
-    const from = kernel.inputs()
     factors.forEach((row, r) => {
       memory.set(row, kernel.factors() + r * k)
     })
-    kernel.prepare(k, sums.length)
+    kernel.prepare(k, factors.length)
     for (let at = 0; at < size; at += stripe) {
       const length = Math.min(stripe, size - at)
       inputs.forEach((row, j) => {
-        memory.set(row.subarray(at, at + length), from + j * pitch)
+        memory.set(row.subarray(at, at + length), inputsAt + j * pitch)
       })
-      kernel.code(k, sums.length, length, start + at, step)
+      kernel.code(k, factors.length, length)
+      sums.forEach((sum, r) => {
+        sum.set(memory.subarray(outputsAt + r * pitch, outputsAt + r * pitch + length), at)
+      })
     }
-    // Out at once, not by stripes, which takes longer.
-    sums.forEach((sum, r) => {
-      sum.set(memory.subarray(start + r * step, start + r * step + size))
-    })
-  }
-
-  /** The kernel's memory, of `length` bytes or more. It never shrinks: it is as large as the largest rows coded so far. */
-  private memory(length: number): Bytes {
-    const { memory } = this.kernel
-    const missing = length - memory.buffer.byteLength
-    if (missing > 0) memory.grow(Math.ceil(missing / PAGE))
-    return new Uint8Array(memory.buffer)
+    return sums
   }
 }
 

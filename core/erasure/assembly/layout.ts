@@ -1,17 +1,17 @@
-// What the builds share: where a caller puts rows and factors, and where it finds sums.
+// What the builds share: where the caller puts rows and factors, and where it finds sums. Nothing is kept between calls but the tables.
 
-/** Most input rows of one call. */
-const MAX_INPUTS: u32 = 32
-/** Most output rows of one call, of any build. */
-const MAX_OUTPUTS: u32 = 8
+/** Most input rows and most output rows. */
+export const MAX_INPUTS: u32 = 32
+export const MAX_OUTPUTS: u32 = 64
 
-/** Bytes of each input row in one call: 10 rows fill a small second-level cache, and the call itself costs nothing that can be measured. */
-export const STRIPE: u32 = 16384
+/** Bytes of each row in one call: 10 + 6 rows fill half a second-level cache of today, and a call's cost vanishes. */
+export const STRIPE: u32 = 32768
 
-/** From one input row to the next: a cache line more than a power of two, so that rows do not fight for the same cache lines. */
+/** From one row to the next: a cache line more than a power of two, so that rows do not fight for the same cache lines. */
 export const PITCH: u32 = STRIPE + 64
 
 export const INPUTS = memory.data(MAX_INPUTS * PITCH, 64)
+export const OUTPUTS = memory.data(MAX_OUTPUTS * PITCH, 64)
 /** Of output r and input j of k: the byte at r * k + j. */
 export const FACTORS = memory.data(MAX_OUTPUTS * MAX_INPUTS, 16)
 
@@ -31,9 +31,8 @@ export function factors(): usize {
   return FACTORS
 }
 
-/** Where output rows may begin: the caller grows the memory by as much as they take. */
 export function outputs(): usize {
-  return __heap_base
+  return OUTPUTS
 }
 
 /** x · a over GF(2^8) modulo 0x11D. */

@@ -1,2 +1,2 @@
 export { factors, inputs, outputs, pitch, stripe } from './layout'
-export { code, group, prepare } from './vectors'
+export { code, prepare } from './vectors'

@@ -1,32 +1,30 @@
 // Sums of multiples of rows over GF(2^8), for builds with 128-bit vectors. A product by a constant is two lookups of 16 entries, one for each half
 // of the byte (Plank, Greenan, Miller, "Screaming Fast Galois Field Arithmetic Using Intel SIMD Instructions", FAST 2013).
 
-import { FACTORS, INPUTS, PITCH, twice } from './layout'
+import { FACTORS, INPUTS, MAX_INPUTS, MAX_OUTPUTS, OUTPUTS, PITCH, twice } from './layout'
 
-/** Output rows of one call. With two vectors of each there are 12 sums; they and what is added to them just about fit 16 registers. */
-const OUTPUTS: u32 = 6
+/** Output rows of one pass over the inputs. Two vectors of each make 12 sums, about what 16 registers hold besides what is added. */
+const GROUP: u32 = 6
 
 /** Products of a constant by 0 … 15, then by 0, 16 … 240. */
 const TABLE: u32 = 32
-/** Of output r of `rows` and input j: at j * rows + r, in the order of use. */
-const TABLES = memory.data(32 * OUTPUTS * TABLE, 64)
+/** Group after group; in each, in the order of use: all outputs of input 0, all of input 1, … */
+const TABLES = memory.data(MAX_INPUTS * MAX_OUTPUTS * TABLE, 64)
 
 /** Low halves of bytes. In memory, since V8 makes a constant anew, from three instructions, wherever it is used. */
 const MASK = memory.data<u8>([15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15], 16)
 
-export function group(): u32 {
-  return OUTPUTS
-}
-
-/** Makes the tables of `rows` outputs, 1 … `group`, from `k` inputs. */
+/** Makes the tables for `rows` outputs from `k` inputs. */
 export function prepare(k: u32, rows: u32): void {
   let table = TABLES
-  for (let j: u32 = 0; j < k; j++) {
-    for (let r: u32 = 0; r < rows; r++, table += TABLE) {
-      const factor = <u32>load<u8>(FACTORS + r * k + j)
-      const by16 = twice(twice(twice(twice(factor))))
-      v128.store(table, products(factor))
-      v128.store(table, products(by16), 16)
+  for (let first: u32 = 0; first < rows; first += GROUP) {
+    const end = min(first + GROUP, rows)
+    for (let j: u32 = 0; j < k; j++) {
+      for (let r = first; r < end; r++, table += TABLE) {
+        const factor = <u32>load<u8>(FACTORS + r * k + j)
+        v128.store(table, products(factor))
+        v128.store(table, products(twice(twice(twice(twice(factor))))), 16)
+      }
     }
   }
 }
@@ -41,27 +39,33 @@ function products(factor: u32): v128 {
   return v128.xor(low, v128.and(i8x16.splat(<i8>twice(by4)), i8x16(0, 0, 0, 0, 0, 0, 0, 0, -1, -1, -1, -1, -1, -1, -1, -1)))
 }
 
-/** `length` bytes, a multiple of 64, of `rows` output rows from `k` input rows: the first to `to`, each next one `step` further. */
-export function code(k: u32, rows: u32, length: u32, to: usize, step: u32): void {
-  switch (rows) {
-    case 1: return sums(1, k, length, to, step)
-    case 2: return sums(2, k, length, to, step)
-    case 3: return sums(3, k, length, to, step)
-    case 4: return sums(4, k, length, to, step)
-    case 5: return sums(5, k, length, to, step)
-    default: return sums(6, k, length, to, step)
+/** `length` bytes, a multiple of 64, of `rows` output rows from `k` input rows, by the tables made last. */
+export function code(k: u32, rows: u32, length: u32): void {
+  for (let first: u32 = 0; first < rows; first += GROUP) {
+    pass(k, min(GROUP, rows - first), length, TABLES + first * k * TABLE, OUTPUTS + first * PITCH)
   }
 }
 
-/** `code` for a constant number of rows; what is left of it after inlining has no branches but its two loops. */
+function pass(k: u32, rows: u32, length: u32, tables: usize, to: usize): void {
+  switch (rows) {
+    case 1: return sums(1, k, length, tables, to)
+    case 2: return sums(2, k, length, tables, to)
+    case 3: return sums(3, k, length, tables, to)
+    case 4: return sums(4, k, length, tables, to)
+    case 5: return sums(5, k, length, tables, to)
+    default: return sums(6, k, length, tables, to)
+  }
+}
+
+/** `pass` for a number of rows that is known when it is compiled. */
 @inline
-function sums(rows: u32, k: u32, length: u32, to: usize, step: u32): void {
+function sums(rows: u32, k: u32, length: u32, tables: usize, to: usize): void {
   const mask = v128.load(MASK)
   const zero = i8x16.splat(0)
   for (let at: u32 = 0; at < length; at += 32, to += 32) {
     let a0 = zero, a1 = zero, a2 = zero, a3 = zero, a4 = zero, a5 = zero
     let b0 = zero, b1 = zero, b2 = zero, b3 = zero, b4 = zero, b5 = zero
-    let table = TABLES
+    let table = tables
     let from = INPUTS + at
     for (let j: u32 = 0; j < k; j++, from += PITCH, table += rows * TABLE) {
       const a = v128.load(from)
@@ -76,11 +80,11 @@ function sums(rows: u32, k: u32, length: u32, to: usize, step: u32): void {
       if (rows > 5) { a5 = plus(a5, table + 5 * TABLE, aLow, aHigh); b5 = plus(b5, table + 5 * TABLE, bLow, bHigh) }
     }
     put(to, a0, b0)
-    if (rows > 1) put(to + step, a1, b1)
-    if (rows > 2) put(to + 2 * step, a2, b2)
-    if (rows > 3) put(to + 3 * step, a3, b3)
-    if (rows > 4) put(to + 4 * step, a4, b4)
-    if (rows > 5) put(to + 5 * step, a5, b5)
+    if (rows > 1) put(to + PITCH, a1, b1)
+    if (rows > 2) put(to + 2 * PITCH, a2, b2)
+    if (rows > 3) put(to + 3 * PITCH, a3, b3)
+    if (rows > 4) put(to + 4 * PITCH, a4, b4)
+    if (rows > 5) put(to + 5 * PITCH, a5, b5)
   }
 }
 
