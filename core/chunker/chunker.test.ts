@@ -2,6 +2,7 @@ import { blake3 } from '@noble/hashes/blake3.js'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { concat, fromHex } from '../base/bytes.ts'
+import { BUILDS, type Build } from '../base/wasm.ts'
 import { CHUNK_LIMITS, loadChunker, type Chunker, type ChunkerLimits, type KeyedHash } from './chunker.ts'
 import { slowChunks, slowRabin } from './reference.ts'
 import vectors from './vectors/cuts.json' with { type: 'json' }
@@ -38,44 +39,62 @@ const limits = fc
   })
   .map(({ min, more, proposalBits, oneOf }) => ({ min, max: min + more, proposalBits, oneOf }))
 
-const files = fc.oneof(
-  fc.uint8Array({ maxLength: 3000 }),
+const parts = fc.oneof(
+  fc.uint8Array({ maxLength: 1000 }),
   fc.tuple(fc.integer({ min: 1, max: 2 ** 31 - 1 }), fc.nat({ max: 3000 })).map(([seed, length]) => noise(length, seed)),
   fc.tuple(fc.uint8Array({ minLength: 1, maxLength: 100 }), fc.nat({ max: 30 })).map(([part, times]) => concat(Array<Uint8Array>(times).fill(part))),
 )
 
-describe('cuts', () => {
-  test('are those of the definition, on random and on repeating data', async () => {
+const files = fc.array(parts, { maxLength: 4 }).map((some) => concat(some).subarray(0, 3000))
+
+describe.each(BUILDS)('cuts of the %s build', (best) => {
+  test('are those of the definition, on random and on repeating data, for one key after another', async () => {
     await fc.assert(
-      fc.asyncProperty(files, limits, fc.uint8Array({ minLength: 32, maxLength: 32 }), async (file, some, cutKey) => {
-        const chunker = await loadChunker(prf, { limits: some })
-        expect(chunks(chunker, file, cutKey)).toEqual(slowChunks(file, cutKey, some, prf))
+      fc.asyncProperty(files, limits, fc.array(fc.uint8Array({ minLength: 32, maxLength: 32 }), { minLength: 1, maxLength: 3 }), async (file, some, cutKeys) => {
+        const chunker = await loadChunker(prf, { limits: some, best })
+        for (const cutKey of cutKeys) expect(chunks(chunker, file, cutKey)).toEqual(slowChunks(file, cutKey, some, prf))
       }),
       { numRuns: 60 },
     )
   })
 
+  test('are those of the definition when any number of low bits must be ones', async () => {
+    const file = noise(2000)
+    for (let proposalBits = 1; proposalBits <= 32; proposalBits++) {
+      // Ends with a window that proposes: the last 4 bytes, all ones, make up for what the 60 before them leave.
+      const rest = slowRabin(concat([file.subarray(-60), new Uint8Array(4)]))
+      const last = new Uint8Array(4)
+      new DataView(last.buffer).setUint32(0, Number((rest & 0xffffffffn) ^ 0xffffffffn))
+      const whole = concat([file, last, noise(100, 3)])
+      const some = { min: 1900, max: 2100, proposalBits, oneOf: 1 }
+      const chunker = await loadChunker(prf, { limits: some, best })
+      const expected = slowChunks(whole, key, some, prf)
+      expect(chunks(chunker, whole)).toEqual(expected)
+      if (proposalBits > 12) expect(expected[0]).toBe(2004)
+    }
+  })
+
   test('are those of an independent program, for the limits of the format', async () => {
-    const chunker = await loadChunker(prf)
+    const chunker = await loadChunker(prf, { best })
     const file = noise(vectors.size)
     for (const { cutKey, lengths } of vectors.cases) expect(chunks(chunker, file, fromHex(cutKey))).toEqual(lengths)
   })
 
-  test('are found across the segments that the kernel takes at once', async () => {
-    const chunker = await loadChunker(prf, { limits: { min: 64, max: 2 ** 20, proposalBits: 16, oneOf: 1 } })
+  test('are found at the edges of the segments that the kernel takes at once, and of the lanes that it searches side by side', async () => {
+    const chunker = await loadChunker(prf, { limits: { min: 64, max: 2 ** 20, proposalBits: 16, oneOf: 1 }, best })
     const file = noise(300_000)
     const cut = chunker.cut(file, key, true) ?? 0
     const window = file.subarray(cut - 64, cut + 10)
-    // The first segment tests positions 64 to 64 + 65,535.
-    const edge = 64 + 65_536
-    for (const position of [128, 129, edge - 2, edge - 1, edge, edge + 1, edge + 63, edge + 64, edge + 65_535, edge + 65_536]) {
+    // A lane has 4,160 positions and a segment 16 lanes; the first tests positions from 64 on.
+    const edges = [4160, 2 * 4160, 15 * 4160, 16 * 4160, 17 * 4160, 32 * 4160].flatMap((edge) => [edge, edge + 63, edge + 64, edge + 65])
+    for (const position of [128, 129, ...edges]) {
       expect(chunker.cut(concat([new Uint8Array(position - 64), window]), key, true)).toBe(position)
     }
   })
 
   test('need no more bytes than those before them, however the bytes arrive', async () => {
     const some: ChunkerLimits = { min: 100, max: 4000, proposalBits: 4, oneOf: 40 }
-    const chunker = await loadChunker(prf, { limits: some })
+    const chunker = await loadChunker(prf, { limits: some, best })
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 2 ** 31 - 1 }), fc.integer({ min: 1, max: 700 }), (seed, step) => {
         const file = noise(5000, seed)
@@ -92,6 +111,28 @@ describe('cuts', () => {
     )
   })
 
+  test('are found in the first bytes in which they can be, and never in fewer', async () => {
+    const some: ChunkerLimits = { min: 100, max: 1000, proposalBits: 3, oneOf: 20 }
+    const chunker = await loadChunker(prf, { limits: some, best })
+    for (let seed = 1; seed <= 20; seed++) {
+      const file = noise(1500, seed)
+      const [end = 0] = slowChunks(file, key, some, prf)
+      for (const seen of [end - 1, end, end + 1]) {
+        expect(chunker.cut(file.subarray(0, seen), key, false), `seed ${seed}, ${seen} bytes`).toBe(seen < end ? undefined : end)
+      }
+    }
+  })
+
+  test('are at the maximum in data of one repeated byte, whichever it is', async () => {
+    const some: ChunkerLimits = { min: 1024, max: 16_384, proposalBits: 12, oneOf: 1 }
+    const chunker = await loadChunker(prf, { limits: some, best })
+    for (let byte = 0; byte < 256; byte++) {
+      expect(chunks(chunker, new Uint8Array(2 * some.max + 1).fill(byte))).toEqual([some.max, some.max, 1])
+    }
+  })
+})
+
+describe('cuts', () => {
   test('depend on the key', async () => {
     const chunker = await loadChunker(prf, { limits: { min: 256, max: 8192, proposalBits: 4, oneOf: 64 } })
     const file = noise(60_000)
@@ -105,6 +146,52 @@ describe('cuts', () => {
     const before = new Set(ends(chunks(chunker, file), 0))
     const after = ends(chunks(chunker, concat([noise(77, 5), file])), 77)
     expect(after.filter((end) => before.has(end)).length).toBeGreaterThan(after.length / 2)
+  })
+})
+
+describe('the PRF', () => {
+  /** A chunker that counts how often it asks the PRF, which always refuses. */
+  async function counting(best: Build): Promise<{ chunker: Chunker; calls: () => number }> {
+    let calls = 0
+    const refusing: KeyedHash = {
+      keyed: () => {
+        calls++
+        return new Uint8Array(32).fill(255)
+      },
+    }
+    return { chunker: await loadChunker(refusing, { best }), calls: () => calls }
+  }
+
+  /** Two bytes whose repetition proposes at every second position; there are 16 such pairs. */
+  const proposing = Uint8Array.of(0x17, 0x16)
+  const repeated = concat(Array<Uint8Array>(CHUNK_LIMITS.max / 2).fill(proposing))
+
+  test.each(BUILDS)('is asked once for all equal windows of a chunk, in the %s build', async (best) => {
+    const { chunker, calls } = await counting(best)
+    const windows = [repeated.subarray(0, 64), repeated.subarray(1, 65)]
+    expect(windows.filter((window) => (slowRabin(window) & 0xfffn) === 0xfffn)).toHaveLength(1)
+    expect(chunker.cut(repeated, key, true)).toBe(CHUNK_LIMITS.max)
+    expect(calls()).toBe(1)
+  })
+
+  test('is asked again when the key has changed, and not when it has not', async () => {
+    const { chunker, calls } = await counting('scalar')
+    for (const [cutKey, expected] of [[key, 1], [key.slice(), 1], [new Uint8Array(32), 2], [key, 3]] as const) {
+      chunker.cut(repeated, cutKey, true)
+      expect(calls()).toBe(expected)
+    }
+  })
+
+  test('is asked again about windows that came before some thousands of others, since memory is bounded', async () => {
+    const { chunker, calls } = await counting('scalar')
+    const file = noise(vectors.size)
+    chunks(chunker, file)
+    // Two chunks, of which 22 MiB are looked at; one position of 4096 proposes.
+    const once = calls()
+    expect(once).toBeGreaterThan(5000)
+    chunks(chunker, file)
+    expect(calls()).toBeGreaterThan(once)
+    expect(calls()).toBeLessThanOrEqual(2 * once)
   })
 })
 

@@ -1,3 +1,4 @@
+import { equal } from '../base/bytes.ts'
 import { AppError } from '../base/errors.ts'
 import { instantiate, type Build } from '../base/wasm.ts'
 import { kernels } from './kernel.gen.ts'
@@ -40,7 +41,10 @@ interface Kernel {
   readonly memory: WebAssembly.Memory
   input(): number
   segment(): number
-  propose(from: number, to: number, bits: number): number
+  propose(count: number, bits: number): void
+  next(from: number): number
+  refuse(position: number): void
+  forget(): void
 }
 
 /** What changes the outcome, passed in: the limits are those of the format, and the build of the kernel the best that this runtime can run, unless a test says otherwise. */
@@ -60,46 +64,60 @@ export async function loadChunker(prf: KeyedHash, options: ChunkerOptions = {}):
 
 class KernelChunker implements Chunker {
   private readonly kernel: Kernel
+  private readonly segment: number
+  private readonly input: Uint8Array
   private readonly prf: KeyedHash
   private readonly limits: ChunkerLimits
-  private readonly threshold: bigint
+  /** The greatest tag, 8 bytes in big-endian order, that takes a cut. */
+  private readonly greatest: Uint8Array
+  /** The key of the refusals that the kernel remembers. */
+  private key = new Uint8Array(0)
 
   constructor(kernel: Kernel, prf: KeyedHash, limits: ChunkerLimits) {
     this.kernel = kernel
+    this.segment = kernel.segment()
+    this.input = new Uint8Array(kernel.memory.buffer, kernel.input(), WINDOW + this.segment)
     this.prf = prf
     this.limits = limits
-    this.threshold = 2n ** 64n / BigInt(limits.oneOf)
+    this.greatest = new Uint8Array(8)
+    new DataView(this.greatest.buffer).setBigUint64(0, 2n ** 64n / BigInt(limits.oneOf) - 1n)
   }
 
   cut(bytes: Uint8Array, cutKey: Uint8Array, final: boolean, scanned = 0): number | undefined {
     const { min, max } = this.limits
     const end = Math.min(bytes.length, max)
-    const segment = this.kernel.segment()
-    for (let first = Math.max(min, scanned + 1); first <= end; first += segment) {
-      const found = this.search(bytes, first, Math.min(first + segment - 1, end), cutKey)
+    this.use(cutKey)
+    for (let first = Math.max(min, scanned + 1); first <= end; first += this.segment) {
+      const found = this.search(bytes, first, Math.min(first + this.segment - 1, end), cutKey)
       if (found !== undefined) return found
     }
     if (end === max) return max
     return final && end > 0 ? end : undefined
   }
 
+  private use(cutKey: Uint8Array): void {
+    if (equal(cutKey, this.key)) return
+    this.kernel.forget()
+    this.key = cutKey.slice()
+  }
+
   /** The first position from `first` to `last` that is proposed and taken. */
   private search(bytes: Uint8Array, first: number, last: number, cutKey: Uint8Array): number | undefined {
-    const { kernel } = this
     const start = first - WINDOW
-    new Uint8Array(kernel.memory.buffer, kernel.input()).set(bytes.subarray(start, last))
-    for (let next = first; next <= last; ) {
-      const proposed = kernel.propose(next - start, last - start, this.limits.proposalBits)
-      if (proposed === 0) return undefined
-      const position = start + proposed
-      if (this.takes(bytes.subarray(position - WINDOW, position), cutKey)) return position
-      next = position + 1
+    this.input.set(bytes.subarray(start, last))
+    this.kernel.propose(last - first + 1, this.limits.proposalBits)
+    for (let at = this.kernel.next(WINDOW); at !== 0; at = this.kernel.next(at + 1)) {
+      if (this.takes(this.input.subarray(at - WINDOW, at), cutKey)) return start + at
+      this.kernel.refuse(at)
     }
     return undefined
   }
 
+  /** Compares byte by byte, since a `DataView` of a tag would cost more than the tag: V8 keeps small arrays without a buffer until one is asked for. */
   private takes(window: Uint8Array, cutKey: Uint8Array): boolean {
     const tag = this.prf.keyed(cutKey, window)
-    return new DataView(tag.buffer, tag.byteOffset).getBigUint64(0) < this.threshold
+    let i = 0
+    while (i < 7 && tag[i] === this.greatest[i]) i++
+    return (tag[i] ?? 0) <= (this.greatest[i] ?? 0)
   }
 }
