@@ -48,13 +48,10 @@ export function propose(count: u32, bits: u32): void {
   let c = first(INPUT + 2 * run)
   let d = first(INPUT + 3 * run)
   for (let at = INPUT; at < end; at++) {
-    if ((~a & ones) == 0 || (~b & ones) == 0 || (~c & ones) == 0 || (~d & ones) == 0) {
-      const position = <u32>(at - INPUT) + WINDOW
-      if ((~a & ones) == 0) mark(position)
-      if ((~b & ones) == 0) mark(position + run)
-      if ((~c & ones) == 0) mark(position + 2 * run)
-      if ((~d & ones) == 0) mark(position + 3 * run)
-    }
+    if ((~a & ones) == 0) mark(<u32>(at - INPUT) + WINDOW)
+    if ((~b & ones) == 0) mark(<u32>(at - INPUT) + WINDOW + run)
+    if ((~c & ones) == 0) mark(<u32>(at - INPUT) + WINDOW + 2 * run)
+    if ((~d & ones) == 0) mark(<u32>(at - INPUT) + WINDOW + 3 * run)
     a = roll(a, at + WINDOW)
     b = roll(b, at + WINDOW + run)
     c = roll(c, at + WINDOW + 2 * run)
