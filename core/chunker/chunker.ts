@@ -6,6 +6,8 @@ import { kernels } from './kernel.gen.ts'
 /** Bytes that decide about a cut: those before it. */
 export const WINDOW = 64
 
+const NOTHING = new Uint8Array(0)
+
 /** Where chunks may end. A format: other limits than `CHUNK_LIMITS` are for tests. */
 export interface ChunkerLimits {
   /** Bytes, at least 64. */
@@ -70,8 +72,8 @@ class KernelChunker implements Chunker {
   private readonly limits: ChunkerLimits
   /** The greatest tag, 8 bytes in big-endian order, that takes a cut. */
   private readonly greatest: Uint8Array
-  /** The key of the refusals that the kernel remembers. */
-  private key = new Uint8Array(0)
+  /** Whose refusals the kernel remembers: the PRF of nothing under a key, which no window gives, and which need not be wiped as a key would. */
+  private keyMark: Uint8Array = NOTHING
 
   constructor(kernel: Kernel, prf: KeyedHash, limits: ChunkerLimits) {
     this.kernel = kernel
@@ -96,9 +98,10 @@ class KernelChunker implements Chunker {
   }
 
   private use(cutKey: Uint8Array): void {
-    if (equal(cutKey, this.key)) return
+    const mark = this.prf.keyed(cutKey, NOTHING)
+    if (equal(mark, this.keyMark)) return
     this.kernel.forget()
-    this.key = cutKey.slice()
+    this.keyMark = mark.slice()
   }
 
   /** The first position from `first` to `last` that is proposed and taken. */
