@@ -58,20 +58,29 @@ describe.each(BUILDS)('cuts of the %s build', (best) => {
     )
   })
 
-  test('are those of the definition when any number of low bits must be ones', async () => {
+  test('need all of the low bits asked for, however many', async () => {
     const file = noise(2000)
-    for (let proposalBits = 1; proposalBits <= 32; proposalBits++) {
-      // Ends with a window that proposes: the last 4 bytes, all ones, make up for what the 60 before them leave.
-      const rest = slowRabin(concat([file.subarray(-60), new Uint8Array(4)]))
-      const last = new Uint8Array(4)
-      new DataView(last.buffer).setUint32(0, Number((rest & 0xffffffffn) ^ 0xffffffffn))
-      const whole = concat([file, last, noise(100, 3)])
-      const some = { min: 1900, max: 2100, proposalBits, oneOf: 1 }
-      const chunker = await loadChunker(prf, { limits: some, best })
-      const expected = slowChunks(whole, key, some, prf)
-      expect(chunks(chunker, whole)).toEqual(expected)
-      if (proposalBits > 12) expect(expected[0]).toBe(2004)
+    // The last 4 bytes of a window make up for what the 60 before them leave.
+    const rest = Number(slowRabin(concat([file.subarray(-60), new Uint8Array(4)])) & 0xffffffffn)
+    const endingIn = (bits: number): Uint8Array => concat([file, Uint8Array.of(24, 16, 8, 0).map((shift) => (rest ^ bits) >>> shift), noise(100, 3)])
+    for (let proposalBits = 13; proposalBits <= 32; proposalBits++) {
+      const chunker = await loadChunker(prf, { limits: { min: 1950, max: 2100, proposalBits, oneOf: 1 }, best })
+      expect(chunks(chunker, endingIn(-1))).toEqual([2004, 100])
+      expect(chunks(chunker, endingIn(~(1 << (proposalBits - 1))))).toEqual([2100, 4])
     }
+  })
+
+  test('are found right after data that repeats itself', async () => {
+    const some: ChunkerLimits = { min: 64, max: 1000, proposalBits: 2, oneOf: 3 }
+    const chunker = await loadChunker(prf, { limits: some, best })
+    fc.assert(
+      fc.property(fc.uint8Array({ minLength: 1, maxLength: 3 }), fc.integer({ min: 80, max: 200 }), fc.integer({ min: 1, max: 2 ** 31 - 1 }), (part, length, seed) => {
+        const repeated = Uint8Array.from({ length }, (_, i) => part[i % part.length] ?? 0)
+        const file = concat([repeated, noise(50, seed)])
+        expect(chunks(chunker, file)).toEqual(slowChunks(file, key, some, prf))
+      }),
+      { numRuns: 300 },
+    )
   })
 
   test('are those of an independent program, for the limits of the format', async () => {
