@@ -48,6 +48,11 @@ export async function fetchReleases(packages: History): Promise<unknown> {
   }
 }
 
+/** The archives of a history that has been fetched, by version, oldest first. */
+export function archivesOf(packages: History): string[][] {
+  return RELEASES.typescript.map((_, i) => packages.map((name) => archive(name, RELEASES[name][i] ?? '')))
+}
+
 function archive(name: Package, version: string): string {
   return join(FOLDER, `${name}-${version}.tgz`)
 }

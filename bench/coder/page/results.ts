@@ -1,16 +1,21 @@
 export interface StoreOptions {
-  /** Shards are written as the app writes them, or thrown away. */
+  /** Shards are written to the disk, through the app's own outbox, or thrown away. */
   readonly written: boolean
-  /** Coded chunks are kept for `read`. */
+  /** Nothing is known from earlier calls. */
+  readonly anew: boolean
+  /** Coded chunks are kept in memory for `read`. */
   readonly kept: boolean
 }
 
 export interface StoreResult {
   readonly seconds: number
-  /** Bytes of plaintext, of shards, and number of chunks and packs. */
+  /** Bytes of plaintext. */
   readonly bytes: number
+  /** Bytes of plaintext that were not known from an earlier call, and of these after compression. */
+  readonly fresh: number
+  readonly compressed: number
+  /** Bytes of shards. */
   readonly shards: number
-  readonly chunks: number
 }
 
 export interface ReadResult {
@@ -18,9 +23,22 @@ export interface ReadResult {
   readonly bytes: number
 }
 
+/** Bytes per second of one thread: of data rows while six rows are made of ten (in memory that is there, and in new memory), and one; of what is hashed; of a file that is cut. */
+export interface KernelRates {
+  readonly encode: number
+  readonly encodeAnew: number
+  readonly decode: number
+  readonly rebuild: number
+  readonly hash: number
+  readonly cut: number
+}
+
 /** What the page's worker can be asked for. */
 export interface CoderBench {
   store(files: readonly File[], options: StoreOptions): Promise<StoreResult>
-  /** Opens all that `store` kept, with the first `lost` data rows missing. */
+  /** Checks and opens all that `store` kept, with the first `lost` data rows missing. */
   read(lost: number): Promise<ReadResult>
+  kernels(): Promise<KernelRates>
+  /** Seconds that the browser takes to write `bytes` in files of `size`, one after another. */
+  write(bytes: number, size: number): Promise<number>
 }

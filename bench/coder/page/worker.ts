@@ -1,18 +1,23 @@
 import { expose } from 'comlink'
-import { toHex } from '../../../core/base/bytes.ts'
+import { equal, toHex } from '../../../core/base/bytes.ts'
+import { Bell } from '../../../core/flows/bell.ts'
+import { FileEntry } from '../../../core/flows/list/entry.ts'
 import { Cutter } from '../../../core/flows/store/cutter.ts'
+import { Intake } from '../../../core/flows/store/intake.ts'
 import type { Keeper, Member } from '../../../core/flows/store/keeper.ts'
 import { Outbox } from '../../../core/flows/store/outbox.ts'
 import { Packer } from '../../../core/flows/store/packer.ts'
-import type { FileEntry } from '../../../core/flows/list/entry.ts'
+import type { FileRecord, PieceRecord } from '../../../core/formats/list.ts'
+import { loadBlake3 } from '../../../core/merkle/blake3.ts'
 import type { CodedChunk, CoderKeys } from '../../../core/ports/coder.ts'
-import { openShardStore } from '../../../core/vault/shard-store.ts'
 import { MemoryMetaStore } from '../../../core/testkit/memory-meta-store.ts'
+import { openShardStore } from '../../../core/vault/shard-store.ts'
+import { systemClock } from '../../../peer/system.ts'
 import { createCoderPool, lanesFor } from '../../../workers/coder-pool.ts'
 import { openOpfsShardFiles } from '../../../workers/storage/opfs-shard-files.ts'
-import type { CoderBench, ReadResult, StoreOptions, StoreResult } from './results.ts'
+import { kernelRates } from './measure.ts'
+import type { CoderBench, KernelRates, ReadResult, StoreOptions, StoreResult } from './results.ts'
 
-const SMALL = 2 ** 20
 const REDUNDANCY = { k: 10, n: 16 }
 const keys: CoderKeys = { cut: key(1), dedup: key(2), seal: key(3) }
 
@@ -21,57 +26,94 @@ function key(value: number): Uint8Array<ArrayBuffer> {
 }
 
 const pool = createCoderPool({
-  lanes: Number(new URLSearchParams(self.name).get("lanes") ?? lanesFor(navigator.hardwareConcurrency)),
+  lanes: lanesFor(navigator.hardwareConcurrency),
   spawn: () => new Worker(new URL('../../../workers/coder-worker.ts', import.meta.url), { type: 'module' }),
 })
-let kept: CodedChunk[] = []
+const loading = loadBlake3()
 
-/** The app's own cutter and packer over its pool; what would be recorded and sent is counted, and written where that is asked for. */
+/** The app's own intake, cutter, packer and outbox over its pool; only what would be recorded and sent is counted instead. */
 class Bench implements CoderBench {
-  async store(files: readonly File[], { written, kept: keep }: StoreOptions): Promise<StoreResult> {
+  private readonly known = new Set<string>()
+  private kept: CodedChunk[] = []
+
+  async store(files: readonly File[], options: StoreOptions): Promise<StoreResult> {
     const outbox = new Outbox(await openShardStore(await openOpfsShardFiles(navigator.storage, `bench-${crypto.randomUUID()}`), new MemoryMetaStore()))
-    const result = { bytes: 0, shards: 0, chunks: 0 }
-    kept = []
-    const keeper = {
-      known: () => Promise.resolve(undefined),
-      refer: () => Promise.resolve(false),
-      async keep(members: readonly Member[], coded: CodedChunk) {
-        result.chunks++
-        result.bytes += members.reduce((sum, { piece }) => sum + piece.length, 0)
-        result.shards += coded.n * coded.shardSize
-        if (keep) kept.push(coded)
-        if (written) await outbox.keep(coded, coded.roots.map(toHex), coded.roots.map((_, index) => index))
-      },
-    } as unknown as Keeper
-    const deps = { coder: pool, keeper, outbox, redundancy: REDUNDANCY, failed: (_: Member, error: unknown) => { throw error } }
-    const [cutter, packer] = [new Cutter(deps), new Packer(deps)]
-    const { signal } = new AbortController()
-    const begin = performance.now()
-    for (const source of files) {
-      const file = { record: { sealedBytes: 0 }, control: new AbortController() } as unknown as FileEntry
-      if (source.size >= SMALL) await cutter.cut(file, source, keys, signal)
-      else for (const piece of await pool.identify([source], keys)) await packer.add({ file, piece }, keys, signal)
+    const sums = { bytes: 0, fresh: 0, compressed: 0, shards: 0 }
+    this.kept = []
+    if (options.anew) this.known.clear()
+    const done = new Bell()
+    const count = ({ piece, file }: Member): void => {
+      sums.bytes += piece.length
+      const { record } = file
+      const sealedBytes = record.sealedBytes + piece.length
+      file.record = { ...record, sealedBytes, scanned: sealedBytes === record.size }
+      done.ring()
     }
-    await packer.flush(signal)
-    return { seconds: (performance.now() - begin) / 1000, ...result }
+    const keeper: Pick<Keeper, 'known' | 'refer' | 'keep'> = {
+      known: ({ piece }) => Promise.resolve(this.known.has(toHex(piece.id)) ? ({} as PieceRecord) : undefined),
+      refer: (member) => {
+        count(member)
+        return Promise.resolve(true)
+      },
+      keep: async (members, coded) => {
+        for (const { piece } of members) this.known.add(toHex(piece.id))
+        sums.fresh += members.reduce((sum, { piece }) => sum + piece.length, 0)
+        sums.compressed += coded.compressed
+        sums.shards += coded.n * coded.shardSize
+        if (options.kept) this.kept.push(coded)
+        if (options.written) await outbox.keep(coded, coded.roots.map(toHex), coded.roots.map((_, index) => index))
+        members.forEach(count)
+      },
+    }
+    const failed = (_: unknown, error: unknown): void => { throw error }
+    const deps = { coder: pool, keeper: keeper as Keeper, outbox, redundancy: REDUNDANCY, failed }
+    const intake = new Intake({ ...deps, cutter: new Cutter(deps), packer: new Packer(deps), clock: systemClock, keysOf: () => keys, recorded: () => undefined, journal: undefined as never })
+    const entries = files.map((source, i) => {
+      const entry = new FileEntry(String(i), { size: source.size, sealedBytes: 0, scanned: false } as FileRecord)
+      entry.source = source
+      return entry
+    })
+    const stop = new AbortController()
+    const begin = performance.now()
+    for (const entry of entries) intake.add(entry)
+    const running = intake.run(stop.signal)
+    while (entries.some(({ record }) => !record.scanned)) await done.wait(stop.signal)
+    const seconds = (performance.now() - begin) / 1000
+    stop.abort()
+    await running
+    return { seconds, ...sums }
   }
 
-  /** Opens all that `store` kept, with the first `lost` data rows missing, several chunks at once as a reader does. */
   async read(lost: number): Promise<ReadResult> {
-    const { lanes } = pool
+    const blake3 = await loading
     let bytes = 0
-    const waiting = [...kept]
+    const waiting = [...this.kept]
     const begin = performance.now()
     const work = async (): Promise<void> => {
       for (let chunk = waiting.shift(); chunk !== undefined; chunk = waiting.shift()) {
-        const { k, n, shardSize, frames } = chunk
-        const rows = chunk.shards.map((shard, index) => ({ index, bytes: shard.slice() })).slice(lost, lost + k)
-        const plain = await pool.decode({ k, n, shardSize, rows }, frames[0]!)
-        bytes += plain.length
+        const { k, n, shardSize, frames, roots, shards } = chunk
+        // What a network brings are buffers of their own; making them is part of neither side.
+        const rows = shards.map((shard, index) => ({ index, bytes: shard.slice() })).slice(lost, lost + k)
+        for (const row of rows) if (!equal(blake3.hash(row.bytes), roots[row.index]!)) throw new Error('a shard does not hash to its root')
+        for (const frame of frames) bytes += (await pool.decode({ k, n, shardSize, rows }, frame)).length
       }
     }
-    await Promise.all(Array.from({ length: lanes + 1 }, work))
+    await Promise.all(Array.from({ length: pool.lanes + 1 }, work))
     return { seconds: (performance.now() - begin) / 1000, bytes }
+  }
+
+  kernels(): Promise<KernelRates> {
+    return kernelRates()
+  }
+
+  async write(bytes: number, size: number): Promise<number> {
+    const files = await openOpfsShardFiles(navigator.storage, `plain-${crypto.randomUUID()}`)
+    const block = crypto.getRandomValues(new Uint8Array(65_536))
+    const shard = new Uint8Array(size)
+    for (let at = 0; at < size; at += block.length) shard.set(block.subarray(0, Math.min(block.length, size - at)), at)
+    const begin = performance.now()
+    for (let at = 0; at < bytes; at += size) await files.write((at % 256).toString(16).padStart(2, '0'), String(at), shard)
+    return (performance.now() - begin) / 1000
   }
 }
 

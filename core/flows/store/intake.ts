@@ -16,7 +16,7 @@ const SMALL_BYTES = 1024 * 1024
 /** Files that are looked at together at most: their contents are held in memory until the pack is sealed. */
 const TOGETHER = 256
 /** A pack that nothing more came for is written after this, in ms. */
-const PACK_IDLE_MS = 250
+const PACK_IDLE_MS = 50
 
 export interface IntakeDeps {
   readonly coder: Coder
