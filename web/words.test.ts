@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { bytesText, explain, heldText, hostingNote, hostingProblemText, keepText, leftText, noSpaceText, noteText, statusText } from './words.ts'
+import { bytesText, explain, heldText, hostingNote, hostingProblemText, keepText, leftText, noSpaceText, noteText, savedText, statusText } from './words.ts'
 
 describe('the words on the page', () => {
   it('say each state of a file the way automation and screen readers expect', () => {
@@ -10,6 +10,14 @@ describe('the words on the page', () => {
     expect(statusText({ kind: 'damaged' })).toBe('Damaged')
     const error = { kind: 'quota', code: 'storage.full', message: '', data: {} } as const
     expect(statusText({ kind: 'failed', error })).toBe('Failed: This device has no room left')
+  })
+
+  it('say what compressing and finding repeats saved, where it is worth saying', () => {
+    expect(savedText({ read: 0, fresh: 0, compressed: 0 })).toBeUndefined()
+    expect(savedText({ read: 1000, fresh: 1000, compressed: 1000 })).toBeUndefined()
+    expect(savedText({ read: 1000, fresh: 1000, compressed: 660 })).toBe('34 % saved by compressing')
+    expect(savedText({ read: 2000, fresh: 1000, compressed: 1000 })).toBe('50 % saved by finding repeats')
+    expect(savedText({ read: 2000, fresh: 1000, compressed: 500 })).toBe('75 % saved by finding repeats and compressing')
   })
 
   it('explain an unknown code by its kind, and give a number where there is one', () => {

@@ -1,4 +1,4 @@
-import type { FileRow, FileStatus, Hosting } from '../workers/contract.ts'
+import type { CodedBytes, FileRow, FileStatus, Hosting } from '../workers/contract.ts'
 import type { PlainError } from '../core/base/errors.ts'
 
 /** Every sentence that depends on a state or an error, in one place. What happened; what it means; what to do. */
@@ -212,6 +212,15 @@ const NOTES: Readonly<Record<string, (data: Note['data']) => string>> = {
 /** A note of a row in words, or `undefined` for one that this version does not know. */
 export function noteText(note: Note): string | undefined {
   return NOTES[note.code]?.(note.data)
+}
+
+/** What compressing and finding repeats spared of what was stored since the page was opened, in words; nothing where it is not worth saying. */
+export function savedText({ read, fresh, compressed }: Pick<CodedBytes, 'read' | 'fresh' | 'compressed'>): string | undefined {
+  const percent = read === 0 ? 0 : Math.floor(((read - compressed) / read) * 100)
+  if (percent < 1) return undefined
+  const repeats = read > fresh
+  const shrunk = fresh > compressed
+  return `${String(percent)} % saved by ${repeats ? 'finding repeats' : ''}${repeats && shrunk ? ' and ' : ''}${shrunk ? 'compressing' : ''}`
 }
 
 /** What this browser holds for others, in words. */

@@ -67,6 +67,14 @@ export interface Hosting {
   readonly problem?: PlainError
 }
 
+/** Bytes. */
+export interface CodedBytes {
+  readonly read: number
+  readonly fresh: number
+  readonly compressed: number
+  readonly shards: number
+}
+
 /** Everything the page draws; sent whole, at most 4 times a second, and only when it changed. */
 export interface Snapshot {
   readonly phase: 'starting' | 'running' | 'waiting-for-tab'
@@ -78,6 +86,8 @@ export interface Snapshot {
   readonly files: readonly FileRow[]
   /** Bytes of own files; bytes they take on hosts; bytes that the connected hosts would still take from us. */
   readonly space: { readonly files: number; readonly stored: number; readonly free: number }
+  /** What was stored since the peer was started: bytes of files, of these what was new here, that compressed, and its shards. */
+  readonly coded?: CodedBytes
   /** Bytes used by Shoal in this browser, and the most the browser grants; outbox included. */
   readonly local: { readonly used: number; readonly quota: number }
   /** Absent where nothing is kept, or until it is known. */

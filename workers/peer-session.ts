@@ -11,7 +11,7 @@ import type { BrowserStorage } from './storage/open.ts'
 /** A running peer, with or without a memory of its own. */
 export interface Session {
   /** What of a snapshot this session knows. */
-  snapshot(): Pick<Snapshot, 'peers' | 'hosts' | 'relayed' | 'relays' | 'files' | 'space' | 'local' | 'hosting'>
+  snapshot(): Pick<Snapshot, 'peers' | 'hosts' | 'relayed' | 'relays' | 'files' | 'space' | 'coded' | 'local' | 'hosting'>
   openLink(seed: string): Promise<LinkView>
   linkReader(seed: string): Promise<FileReader>
   setRelays(urls: readonly string[]): Promise<void>

@@ -23,6 +23,7 @@ import { Outbox } from './store/outbox.ts'
 import { Packer } from './store/packer.ts'
 import { Releaser, type ReleaserDeps } from './store/releaser.ts'
 import { Shipper, type ShipperDeps } from './store/shipper.ts'
+import { Tally } from './store/tally.ts'
 
 /** Whom the parts tell what happened. */
 export interface Owner {
@@ -41,6 +42,7 @@ export interface Parts {
   readonly hosts: Hosts
   readonly search: Search
   readonly outbox: Outbox
+  readonly tally: Tally
   readonly shipper: Shipper
   readonly intake: Intake
   readonly finisher: Finisher
@@ -70,7 +72,8 @@ export function makeParts(deps: StorageDeps, storage: Owner): Parts {
   const orphaned = (): void => { storage.orphaned() }
   const shipper = new Shipper({ hosts, search, outbox, journal, clock, changed, failed, leased: (chunk) => { storage.leased(chunk) }, orphaned })
   const alive = new Alive({ hosts, search, clock })
-  const keeper = new Keeper({ journal, outbox, shipper, alive, blake3, references, now: () => clock.now(), fileOf: (id) => table.files.get(id), recorded })
+  const tally = new Tally()
+  const keeper = new Keeper({ journal, outbox, shipper, alive, tally, blake3, references, now: () => clock.now(), fileOf: (id) => table.files.get(id), recorded })
   const cutter = new Cutter({ coder, keeper, outbox, redundancy })
   const packer = new Packer({ coder, keeper, outbox, redundancy, failed: ({ file }, error) => { storage.failed(file, asAppError(error, 'transient', 'file.unreadable')) } })
   const intake = new Intake({ coder, cutter, packer, journal, clock, keysOf, recorded, failed })
@@ -83,5 +86,5 @@ export function makeParts(deps: StorageDeps, storage: Owner): Parts {
   const fetching = fetchDeps(deps, hosts, (view, row) => { health.note(view, row) })
   const fetcher = new Fetcher(fetching)
   const links = new LinkReader({ ...deps, hosts, search, fetcher, getShard: fetching.getShard })
-  return { journal, table, hosts, search, outbox, shipper, intake, finisher, releaser, health, prover, fetcher, links, close: () => pools.close() }
+  return { journal, table, hosts, search, outbox, tally, shipper, intake, finisher, releaser, health, prover, fetcher, links, close: () => pools.close() }
 }

@@ -34,6 +34,18 @@ test('a file of several chunks is stored safely on sixteen hosts, and reads back
   expect(device.reports).toEqual([])
 })
 
+test('what is known is not sealed again, text shrinks, and the snapshot tells both', async () => {
+  const device = (await world(3)).device()
+  await device.start()
+  const text = utf8('all the fish in the sea\n'.repeat(4000))
+  await device.store(testFile('first.txt', text))
+  const before = device.running.snapshot().coded
+  expect(before).toMatchObject({ read: text.length, fresh: text.length })
+  expect(before.compressed).toBeLessThan(text.length / 4)
+  await device.store(testFile('second.txt', text))
+  expect(device.running.snapshot().coded).toEqual({ ...before, read: 2 * text.length })
+})
+
 test('a link opens in a browser that was never here, and gives the same bytes', async () => {
   const made = await world(3)
   const device = made.device()

@@ -14,6 +14,7 @@ import type { LinkView } from './link/reader.ts'
 import type { Owner, Parts } from './parts.ts'
 import { unfinishedChunks } from './store/resume.ts'
 import type { Chunk } from './store/chunk.ts'
+import type { CodedBytes } from './store/tally.ts'
 
 /** Snapshots go out at most this often, in ms; and once a second while something is being stored, since speed changes by itself. */
 const SNAPSHOT_MS = 250
@@ -26,6 +27,8 @@ export interface StorageSnapshot {
   readonly hosts: number
   readonly files: readonly FileRow[]
   readonly space: { readonly files: number; readonly stored: number; readonly free: number }
+  /** Since the start, in bytes. */
+  readonly coded: CodedBytes
   readonly local: { readonly used: number; readonly quota: number }
 }
 
@@ -151,7 +154,7 @@ export class Storage implements Owner {
   }
 
   snapshot(): StorageSnapshot {
-    const { table, hosts } = this.parts
+    const { table, hosts, tally } = this.parts
     const connected = hosts.connected().length
     const shown = table.shown().sort((a, b) => b.record.added - a.record.added || (a.record.name < b.record.name ? -1 : 1))
     const now = this.deps.clock.now()
@@ -163,6 +166,7 @@ export class Storage implements Owner {
         stored: shown.reduce((sum, { record }) => sum + (record.health?.stored ?? 0), 0),
         free: hosts.room(),
       },
+      coded: tally.bytes,
       local: this.local,
     }
   }

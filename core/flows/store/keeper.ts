@@ -22,6 +22,7 @@ import type { Alive } from './alive.ts'
 import { Chunk, isOpen } from './chunk.ts'
 import type { Outbox } from './outbox.ts'
 import type { Shipper } from './shipper.ts'
+import type { Tally } from './tally.ts'
 
 /** Leases run this long at most, in ms: after that nobody needs to be asked to release. */
 const LONGEST_LEASE_MS = 366 * 86_400_000
@@ -31,6 +32,7 @@ export interface KeeperDeps {
   readonly outbox: Outbox
   readonly shipper: Shipper
   readonly alive: Alive
+  readonly tally: Tally
   readonly blake3: Blake3
   /** Held while references to chunks are made or taken away, so that no chunk is released just as it is found again. */
   readonly references: Mutex
@@ -75,6 +77,7 @@ export class Keeper {
       const chunk = this.deps.shipper.chunks.get(toHex(known.sealed))
       if (chunk === undefined && (await this.deps.journal.read(listKey.sealed(known.sealed), sealedRecord)) === undefined) return false
       await this.record([member], [known], chunk, [])
+      this.deps.tally.knew(member.piece.length)
       return true
     })
   }
@@ -91,6 +94,7 @@ export class Keeper {
       const name = sealedName(coded.roots.slice(0, coded.k), this.deps.blake3)
       const pieces = live.flatMap(({ frame }) => (frame === undefined ? [] : [{ sealed: name, frame }]))
       const all = live.map(({ member }) => member)
+      this.deps.tally.sealed(all.reduce((sum, { piece }) => sum + piece.length, 0), coded.compressed, coded.n * coded.shardSize)
       const pending = this.deps.shipper.chunks.get(toHex(name))
       if (pending !== undefined) {
         await this.deps.outbox.restore(coded, pending.rootNames, [...pending.lost])
