@@ -3,8 +3,8 @@ import * as signatures from '../core/seal/ed25519.ts'
 import type { ShardFiles } from '../core/vault/shard-files.ts'
 import { jsonLog } from '../peer/log.ts'
 import { systemClock, systemRandom } from '../peer/system.ts'
-import { createCoderPool, lanesFor } from './coder-pool.ts'
 import coderWorkerUrl from './coder-worker.ts?worker&url'
+import { browserCoder } from './coder-workers.ts'
 import type { PeerRealm } from './peer-realm.ts'
 import { openBrowserStorage } from './storage/open.ts'
 import type { ScriptUrl } from './trusted.ts'
@@ -32,10 +32,7 @@ export function browserRealm({ script, files }: RealmInit): PeerRealm {
     },
     openStorage: () => openBrowserStorage(files),
     openCoder: () =>
-      createCoderPool({
-        lanes: lanesFor(navigator.hardwareConcurrency),
-        spawn: () => new Worker(script(coderWorkerUrl), { type: 'module', name: 'shoal-coder' }),
-      }),
+      browserCoder(() => new Worker(script(coderWorkerUrl), { type: 'module', name: 'shoal-coder' })),
     loadBlake3: () => loadBlake3(),
     async connect({ seed, relays }) {
       const { startBrowserPeer } = await import('../peer/browser.ts')

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Coder, CoderKeys } from '../core/ports/coder.ts'
-import { createCoderPool } from './coder-pool.ts'
+import { browserCoder } from './coder-workers.ts'
 
 const keys: CoderKeys = { cut: new Uint8Array(32).fill(1), dedup: new Uint8Array(32).fill(2), seal: new Uint8Array(32).fill(3) }
 
@@ -20,7 +20,7 @@ describe('the coder pool in real workers', () => {
       workers.push(worker)
       return worker
     }
-    pool = createCoderPool({ lanes: 2, spawn })
+    pool = browserCoder(spawn, 2)
   })
   afterEach(() => {
     pool.close()

@@ -13,7 +13,7 @@ import type { CodedChunk, CoderKeys } from '../../../core/ports/coder.ts'
 import { MemoryMetaStore } from '../../../core/testkit/memory-meta-store.ts'
 import { openShardStore } from '../../../core/vault/shard-store.ts'
 import { systemClock } from '../../../peer/system.ts'
-import { createCoderPool, lanesFor } from '../../../workers/coder-pool.ts'
+import { browserCoder } from '../../../workers/coder-workers.ts'
 import { openOpfsShardFiles } from '../../../workers/storage/opfs-shard-files.ts'
 import { kernelRates } from './measure.ts'
 import type { CoderBench, KernelRates, ReadResult, StoreOptions, StoreResult } from './results.ts'
@@ -25,10 +25,7 @@ function key(value: number): Uint8Array<ArrayBuffer> {
   return new Uint8Array(32).fill(value)
 }
 
-const pool = createCoderPool({
-  lanes: lanesFor(navigator.hardwareConcurrency),
-  spawn: () => new Worker(new URL('../../../workers/coder-worker.ts', import.meta.url), { type: 'module' }),
-})
+const pool = browserCoder(() => new Worker(new URL('../../../workers/coder-worker.ts', import.meta.url), { type: 'module' }))
 const loading = loadBlake3()
 
 /** The app's own intake, cutter, packer and outbox over its pool; only what would be recorded and sent is counted instead. */

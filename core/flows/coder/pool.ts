@@ -1,11 +1,13 @@
-import { toHex } from '../core/base/bytes.ts'
-import { AppError, throwIfAborted } from '../core/base/errors.ts'
-import type { Coder, Piece } from '../core/ports/coder.ts'
-import { buffersOf, readReply, type CoderPort, type CoderReply, type CoderRequest, type Job } from './coder-protocol.ts'
+import { toHex } from '../../base/bytes.ts'
+import { AppError, throwIfAborted } from '../../base/errors.ts'
+import type { Clock } from '../../ports/clock.ts'
+import type { Coder, Piece } from '../../ports/coder.ts'
+import { buffersOf, readReply, type CoderPort, type CoderReply, type CoderRequest, type Job } from './protocol.ts'
 
-/** What the pool needs of a `Worker`. */
+/** A worker that runs `serveCoder`: a browser's, or a thread of Node. */
 export interface CoderWorker extends CoderPort {
-  onerror: ((event: ErrorEvent) => void) | null
+  /** Calls `listener` when the worker dies by itself. */
+  onCrash(listener: (reason: string) => void): void
   terminate(): void
 }
 
@@ -13,6 +15,7 @@ export interface CoderPoolOptions {
   /** Jobs at once. */
   readonly lanes: number
   readonly spawn: () => CoderWorker
+  readonly clock: Pick<Clock, 'sleep'>
   /** How long an aborted job may still run before its worker is replaced, in ms. */
   readonly grace?: number
 }
@@ -145,7 +148,7 @@ class CoderPool {
     lane.ticket = ticket
     try {
       lane.worker ??= this.spawn(lane)
-      lane.worker.postMessage({ job: ticket.job } satisfies CoderRequest, buffersOf(ticket.job.args))
+      lane.worker.post({ job: ticket.job } satisfies CoderRequest, buffersOf(ticket.job.args))
     } catch (error) {
       lane.ticket = undefined
       ticket.reject(error)
@@ -154,13 +157,12 @@ class CoderPool {
 
   private spawn(lane: Lane): CoderWorker {
     const worker = this.options.spawn()
-    worker.onmessage = ({ data }: MessageEvent<CoderReply>) => {
-      if (lane.worker === worker) this.ended(lane, data)
-    }
-    worker.onerror = (event) => {
-      event.preventDefault()
-      if (lane.worker === worker) this.crashed(lane, event.message)
-    }
+    worker.listen((message) => {
+      if (lane.worker === worker) this.ended(lane, message as CoderReply)
+    })
+    worker.onCrash((reason) => {
+      if (lane.worker === worker) this.crashed(lane, reason)
+    })
     return worker
   }
 
@@ -193,18 +195,22 @@ class CoderPool {
   }
 
   private abort(ticket: Ticket): void {
-    ticket.reject(new AppError('aborted', 'aborted', 'cancelled', { cause: ticket.signal?.reason as unknown }))
+    ticket.reject(new AppError('aborted', 'aborted', 'cancelled', { cause: ticket.signal?.reason }))
     const queue = this.queueOf(ticket)
     const at = queue.indexOf(ticket)
     if (at >= 0) queue.splice(at, 1)
     const lane = this.lanes.find((one) => one.ticket === ticket)
     if (lane?.worker === undefined) return
-    lane.worker.postMessage({ abort: true } satisfies CoderRequest, [])
-    setTimeout(() => {
-      if (lane.ticket !== ticket) return
-      this.drop(lane)
-      this.next()
-    }, this.options.grace ?? GRACE_MS)
+    lane.worker.post({ abort: true } satisfies CoderRequest, [])
+    void this.replaceLater(lane, ticket)
+  }
+
+  /** A worker that does not let go of an aborted job in time is given up. */
+  private async replaceLater(lane: Lane, ticket: Ticket): Promise<void> {
+    await this.options.clock.sleep(this.options.grace ?? GRACE_MS)
+    if (lane.ticket !== ticket) return
+    this.drop(lane)
+    this.next()
   }
 
   private drop(lane: Lane): void {

@@ -1,5 +1,5 @@
-import { AppError, fromPlainError, toPlainError, type PlainError } from '../core/base/errors.ts'
-import type { ChunkRows, Coder, CoderKeys, FrameRef, Piece, Redundancy, SealedFrame } from '../core/ports/coder.ts'
+import { AppError, fromPlainError, toPlainError, type PlainError } from '../../base/errors.ts'
+import type { ChunkRows, Coder, CoderKeys, FrameRef, Piece, Redundancy, SealedFrame } from '../../ports/coder.ts'
 
 /** The jobs of a `Coder`, each with its arguments but for the signal. */
 export type Job =
@@ -16,10 +16,12 @@ export type CoderRequest = { readonly job: Job } | { readonly abort: true }
 /** Worker → pool: how the job ended. */
 export type CoderReply = { readonly value: unknown } | { readonly error: PlainError }
 
-/** What pool and worker need of the other side's `Worker` or global scope. */
+/** The other side, for the pool and for a worker. */
 export interface CoderPort {
-  postMessage(message: unknown, transfer: Transferable[]): void
-  onmessage: ((event: MessageEvent) => void) | null
+  /** Sends a message; the buffers in `transfer` move there. */
+  post(message: unknown, transfer: ArrayBuffer[]): void
+  /** Calls `listener` with each message from now on. */
+  listen(listener: (message: unknown) => void): void
 }
 
 /** Runs the jobs that come through `port`, until the worker is terminated. A coder that failed to load fails every job the same way. */
@@ -30,15 +32,16 @@ export function serveCoder(port: CoderPort, loading: Promise<Coder>): void {
     running = controller
     try {
       const value = await runJob(await loading, job, controller.signal)
-      port.postMessage({ value } satisfies CoderReply, buffersOf(value))
+      port.post({ value } satisfies CoderReply, buffersOf(value))
     } catch (error) {
-      port.postMessage({ error: toPlainError(error) } satisfies CoderReply, [])
+      port.post({ error: toPlainError(error) } satisfies CoderReply, [])
     }
   }
-  port.onmessage = ({ data }: MessageEvent<CoderRequest>) => {
-    if ('abort' in data) running?.abort()
-    else void run(data.job)
-  }
+  port.listen((message) => {
+    const request = message as CoderRequest
+    if ('abort' in request) running?.abort()
+    else void run(request.job)
+  })
 }
 
 function runJob(coder: Coder, job: Job, signal: AbortSignal): Promise<unknown> {

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import { AppError } from '../core/base/errors.ts'
-import type { ChunkRows, CodedChunk, Coder, CoderKeys, FrameRef, Piece } from '../core/ports/coder.ts'
-import { createCoderPool, lanesFor, type CoderWorker } from './coder-pool.ts'
-import { buffersOf, serveCoder, type CoderPort } from './coder-protocol.ts'
+import { AppError } from '../../base/errors.ts'
+import type { ChunkRows, CodedChunk, Coder, CoderKeys, FrameRef, Piece } from '../../ports/coder.ts'
+import { createCoderPool, lanesFor, type CoderWorker } from './pool.ts'
+import { buffersOf, serveCoder } from './protocol.ts'
 
 const key = new Uint8Array(32)
 const keys: CoderKeys = { cut: key, dedup: key, seal: key }
@@ -24,23 +24,25 @@ const idle: Coder = {
 
 /** A worker in this realm: messages are cloned and moved as between realms, and nothing arrives once it is terminated. */
 class FakeWorker implements CoderWorker {
-  onmessage: ((event: MessageEvent) => void) | null = null
-  onerror: ((event: ErrorEvent) => void) | null = null
   terminated = false
-  private readonly inside: CoderPort
+  private readonly inside = new Set<(message: unknown) => void>()
+  private readonly outside = new Set<(message: unknown) => void>()
+  private readonly crashes = new Set<(reason: string) => void>()
 
   constructor(coder: Promise<Coder>) {
-    this.inside = {
-      onmessage: null,
-      postMessage: (message, transfer) => {
-        this.send(message, transfer, () => this.onmessage)
-      },
-    }
-    serveCoder(this.inside, coder)
+    serveCoder({ post: (message, transfer) => { this.send(message, transfer, this.outside) }, listen: (listener) => this.inside.add(listener) }, coder)
   }
 
-  postMessage(message: unknown, transfer: Transferable[]): void {
-    this.send(message, transfer, () => this.inside.onmessage)
+  post(message: unknown, transfer: ArrayBuffer[]): void {
+    this.send(message, transfer, this.inside)
+  }
+
+  listen(listener: (message: unknown) => void): void {
+    this.outside.add(listener)
+  }
+
+  onCrash(listener: (reason: string) => void): void {
+    this.crashes.add(listener)
   }
 
   terminate(): void {
@@ -48,13 +50,13 @@ class FakeWorker implements CoderWorker {
   }
 
   crash(): void {
-    this.onerror?.(Object.assign(new Event('error', { cancelable: true }), { message: 'worker died' }) as ErrorEvent)
+    for (const listener of this.crashes) listener('worker died')
   }
 
-  private send(message: unknown, transfer: Transferable[], to: () => ((event: MessageEvent) => void) | null): void {
+  private send(message: unknown, transfer: ArrayBuffer[], to: ReadonlySet<(message: unknown) => void>): void {
     const data: unknown = structuredClone(message, { transfer })
     setTimeout(() => {
-      if (!this.terminated) to()?.({ data } as MessageEvent)
+      if (!this.terminated) for (const listener of to) listener(data)
     })
   }
 }
@@ -66,9 +68,10 @@ function poolOf(lanes: number, coders: (i: number) => Coder | Promise<Coder>, gr
     workers.push(worker)
     return worker
   }
-  return { pool: createCoderPool({ lanes, spawn, grace }), workers }
+  return { pool: createCoderPool({ lanes, spawn, grace, clock: realTime }), workers }
 }
 
+const realTime = { sleep: (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms)) }
 const settled = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 20))
 
 describe('the coder pool', () => {
