@@ -11,7 +11,8 @@ export interface FrameHeader {
   readonly bodyLength: number
 }
 
-export type Compression = 'none' | 'deflate'
+/** `deflate` is read, no longer written (decision 0009). */
+export type Compression = 'none' | 'deflate' | 'zstd'
 
 /** The header's length in bytes. */
 export const FRAME_HEADER = 16
@@ -22,7 +23,7 @@ export const SEGMENT = 256 * 1024
 export const TAG = 16
 
 const MAGIC = 'SHF1'
-const COMPRESSIONS: readonly Compression[] = ['none', 'deflate']
+const COMPRESSIONS: readonly Compression[] = ['none', 'deflate', 'zstd']
 
 /** The 16 bytes of `header`. */
 export function encodeFrameHeader(header: FrameHeader): Bytes {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { fromHex, type Bytes } from '../base/bytes.ts'
+import { fromHex, utf8, type Bytes } from '../base/bytes.ts'
 import { LABELS } from '../base/labels.ts'
 import { keyFromSeed, sign, verify } from '../seal/ed25519.ts'
 import { openFrame } from '../seal/frame.ts'
@@ -125,6 +125,11 @@ describe('old frames stay readable', () => {
     const sealed = await sealObject(fromHex(object.plaintext), fromHex(object.objectKey), blake3)
     expect(sealed).toEqual({ name, bytes: fromHex(object.object) })
     expect(await openObject(fromHex(object.object), fromHex(object.objectKey), blake3, { name })).toEqual(fromHex(object.plaintext))
+  })
+
+  it('opens the frame of zstd.json, which the zstd program compressed', async () => {
+    const { plaintext, key, sealed } = readVectors('formats', 'zstd') as Record<'plaintext' | 'key' | 'sealed', string>
+    expect(await openFrame({ sealed: fromHex(sealed), key: fromHex(key) })).toEqual(utf8(plaintext))
   })
 
   it('seals frames that end at and just behind a segment to their bytes', async () => {

@@ -1,85 +1,56 @@
 import { concat, type Bytes } from '../base/bytes.ts'
+import type { Compression } from '../formats/frame.ts'
+import { inflate } from './compress-deflate.ts'
+import { unzstd, zstd } from './compress-zstd.ts'
 
 /** Compression is kept when it saves at least 1/16 (docs/formats/chunk.md 3). */
 const SAVES = 16
-/** Bytes that the probe deflates: 4 slices of 8 KiB cost about a millisecond, whatever the chunk. */
+/** What the probe looks at: 4 slices of 8 KiB, whatever the chunk. */
 const SLICE = 8 * 1024
 const SLICES = 4
-/** DEFLATE expands at most 1032-fold, and some platforms inflate a whole write at once: 16 KiB in, 16 MiB waiting at most. */
-const FEED = 16 * 1024
+/** Bytes of a sample from which its entropy tells random bytes from others: below, random bytes look ordered, and trying is cheap. */
+const LEAST_SAMPLE = 4 * 1024
+/** Bits per byte over which a sample counts as random. Random samples of 4 KiB and more come out at 7.94 and more. */
+const RANDOM_BITS = 7.9
 
-/** `plaintext` as raw DEFLATE (RFC 1951), or `undefined` when a sample of it, or all of it, saves less than 1/16. */
-export async function deflate(plaintext: Bytes): Promise<Bytes | undefined> {
-  if (plaintext.length > 2 * SLICE * SLICES) {
-    const sample = sampleOf(plaintext)
-    if ((await deflateWithin(sample, target(sample.length))) === undefined) return undefined
-  }
-  return deflateWithin(plaintext, target(plaintext.length))
+/**
+ * `plaintext` as one Zstandard frame, or `undefined` when a sample of it looks random, or when the sample, or all of it, saves less than 1/16.
+ * Data that looks random costs a count of its sample, and does not even load the compressor. Throws `transient` `zstd.unavailable` when that cannot be loaded.
+ */
+export async function compress(plaintext: Bytes): Promise<Bytes | undefined> {
+  const sample = sampleOf(plaintext)
+  if (sample.length >= LEAST_SAMPLE && entropy(sample) > RANDOM_BITS) return undefined
+  if (sample.length < plaintext.length && (await zstdWithin(sample)) === undefined) return undefined
+  return zstdWithin(plaintext)
 }
 
-function target(length: number): number {
-  return length - Math.ceil(length / SAVES)
+/**
+ * The `size` bytes in `body`, or `undefined` when it holds more, or less, or is malformed. Nothing beyond `size` bytes is made, so a bomb costs no
+ * more than an honest body. Throws `transient` `zstd.unavailable` when the decompressor cannot be loaded.
+ */
+export async function decompress(compression: Exclude<Compression, 'none'>, body: Bytes, size: number): Promise<Bytes | undefined> {
+  return compression === 'zstd' ? unzstd(body, size) : inflate(body, size)
 }
 
+async function zstdWithin(plaintext: Bytes): Promise<Bytes | undefined> {
+  const body = await zstd(plaintext)
+  return body.length <= plaintext.length - Math.ceil(plaintext.length / SAVES) ? body : undefined
+}
+
+/** Slices from all over a long plaintext, or all of a short one. */
 function sampleOf(plaintext: Bytes): Bytes {
+  if (plaintext.length <= 2 * SLICE * SLICES) return plaintext
   const step = (plaintext.length - SLICE) / (SLICES - 1)
   return concat(
     Array.from({ length: SLICES }, (_, i) => plaintext.subarray(Math.floor(i * step), Math.floor(i * step) + SLICE)),
   )
 }
 
-async function deflateWithin(plaintext: Bytes, limit: number): Promise<Bytes | undefined> {
-  const result = await pump(new CompressionStream('deflate-raw'), plaintext, limit)
-  return result.kind === 'whole' ? result.bytes : undefined
-}
-
-/**
- * The `size` bytes in raw DEFLATE `body`, or `undefined` when it holds more, or less, or is not DEFLATE. Stops one byte after `size`,
- * so a bomb costs no more than an honest body.
- */
-export async function inflate(body: Bytes, size: number): Promise<Bytes | undefined> {
-  const result = await pump(new DecompressionStream('deflate-raw'), body, size)
-  return result.kind === 'whole' && result.bytes.length === size ? result.bytes : undefined
-}
-
-type Pumped = { readonly kind: 'whole'; readonly bytes: Bytes } | { readonly kind: 'longer' | 'malformed' }
-
-/** All that comes out of `stream` when `input` goes in, unless that is more than `limit` bytes. */
-async function pump(stream: CompressionStream | DecompressionStream, input: Bytes, limit: number): Promise<Pumped> {
-  const reader = stream.readable.getReader()
-  const feeding = feed(stream.writable, input)
-  const drained = await drain(reader, limit)
-  if (drained.kind === 'longer') await reader.cancel().catch(() => undefined)
-  await feeding
-  return drained
-}
-
-async function drain(reader: ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>>, limit: number): Promise<Pumped> {
-  const parts: Bytes[] = []
-  let length = 0
-  try {
-    for (;;) {
-      const { done, value } = await reader.read()
-      if (done) return { kind: 'whole', bytes: concat(parts) }
-      length += value.length
-      if (length > limit) return { kind: 'longer' }
-      parts.push(value)
-    }
-  } catch {
-    return { kind: 'malformed' }
-  }
-}
-
-/** Settles when all was taken or the stream broke; the reader's side is where a break is seen. */
-async function feed(writable: WritableStream<BufferSource>, input: Bytes): Promise<void> {
-  const writer = writable.getWriter()
-  try {
-    for (let at = 0; at < input.length; at += FEED) {
-      await writer.ready
-      await writer.write(input.subarray(at, at + FEED))
-    }
-    await writer.close()
-  } catch {
-    await writer.abort().catch(() => undefined)
-  }
+/** Order-0 entropy of `bytes` (one or more) in bits per byte (Shannon 1948). */
+function entropy(bytes: Bytes): number {
+  const counts = new Uint32Array(256)
+  for (let i = 0; i < bytes.length; i++) counts[bytes[i]!]!++
+  let sum = 0
+  for (const count of counts) if (count > 0) sum += count * Math.log2(count)
+  return Math.log2(bytes.length) - sum / bytes.length
 }

@@ -2,7 +2,8 @@ import { expect, it } from 'vitest'
 import { fromHex } from '../base/bytes.ts'
 import { loadBlake3 } from '../merkle/blake3.ts'
 import { sealFrame } from '../testkit/seal-frame.ts'
-import { inflate } from './compress.ts'
+import { inflate } from './compress-deflate.ts'
+import { unzstd } from './compress-zstd.ts'
 import { openFrame } from './frame.ts'
 
 // The same bytes in a browser: its WebCrypto and its DEFLATE are other implementations than Node's. Hex: formats/vectors/frames.json.
@@ -36,4 +37,12 @@ it('refuses bodies that are cut, go on after their end, or hold more than promis
   expect(await inflate(body.slice(0, -1), 10)).toBeUndefined()
   expect(await inflate(fromHex('4b4c84010000'), 10)).toBeUndefined()
   expect(await inflate(fromHex('ffffff'), 10)).toBeUndefined()
+})
+
+it('reads, and refuses, bodies of Zstandard as Node does, in a browser', async () => {
+  const body = fromHex('28b52ffd202845000010616101001f8005')
+  expect(await unzstd(body, 40)).toEqual(new Uint8Array(40).fill(97))
+  expect(await unzstd(body, 41)).toBeUndefined()
+  expect(await unzstd(body.slice(0, -1), 40)).toBeUndefined()
+  expect(await unzstd(fromHex('28b52ffd2028ffffff'), 40)).toBeUndefined()
 })

@@ -1,5 +1,5 @@
 import { createDecipheriv, randomBytes } from 'node:crypto'
-import { deflateRawSync } from 'node:zlib'
+import { deflateRawSync, zstdCompressSync } from 'node:zlib'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { concat, toHex, type Bytes } from '../base/bytes.ts'
@@ -157,7 +157,7 @@ describe('opening a frame', () => {
     }
     const lies: [Bytes, Bytes][] = [
       [patched(3, 0x32), four], // SHF2
-      [patched(4, 2), four], // unknown compression
+      [patched(4, 3), four], // unknown compression
       [patched(5, 1), four],
       [patched(6, 1), four],
       [patched(7, 1), four],
@@ -172,19 +172,25 @@ describe('opening a frame', () => {
     expect(honest).toEqual(four)
   })
 
-  it('refuses bodies that inflate to more or less than promised, bombs among them', async () => {
-    const bomb = new Uint8Array(deflateRawSync(new Uint8Array(32 * 1024 * 1024)))
-    const small = new Uint8Array(deflateRawSync(new Uint8Array(1_000)))
-    const bodies: [Bytes, number][] = [
-      [bomb, 16],
-      [bomb, PLAINTEXT_BYTES],
-      [small, 999],
-      [small, 1_001],
-      [Uint8Array.of(255, 255, 255), 10],
-    ]
-    for (const [body, size] of bodies) {
-      const frame = await hostile(headerOf({ compression: 'deflate', size, bodyLength: body.length }), body)
-      await expect(openFrame(frame)).rejects.toMatchObject(damaged)
+  it('refuses bodies that decompress to more or less than promised, bombs among them', async () => {
+    const zeros = (length: number): Uint8Array => new Uint8Array(length)
+    const makers = { deflate: deflateRawSync, zstd: zstdCompressSync }
+    for (const compression of ['deflate', 'zstd'] as const) {
+      const bomb = new Uint8Array(makers[compression](zeros(32 * 1024 * 1024)))
+      const small = new Uint8Array(makers[compression](zeros(1_000)))
+      const bodies: [Bytes, number][] = [
+        [bomb, 16],
+        [bomb, PLAINTEXT_BYTES],
+        [small, 999],
+        [small, 1_001],
+        [Uint8Array.of(255, 255, 255), 10],
+      ]
+      for (const [body, size] of bodies) {
+        const frame = await hostile(headerOf({ compression, size, bodyLength: body.length }), body)
+        await expect(openFrame(frame)).rejects.toMatchObject(damaged)
+      }
+      const honest = await hostile(headerOf({ compression, size: 1_000, bodyLength: small.length }), small)
+      expect(await openFrame(honest)).toEqual(zeros(1_000))
     }
   })
 

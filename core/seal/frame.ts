@@ -11,7 +11,7 @@ import {
   type Compression,
   type FrameHeader,
 } from '../formats/frame.ts'
-import { deflate, inflate } from './compress.ts'
+import { compress, decompress } from './compress.ts'
 import { hkdf } from './hkdf.ts'
 import { padme } from './padme.ts'
 import { openSegments } from './segments.ts'
@@ -23,12 +23,12 @@ export interface FrameBody {
   readonly bytes: Bytes
 }
 
-/** Compresses `plaintext` (at most 16 MiB) when that pays. */
+/** Compresses `plaintext` (at most 16 MiB) when that pays. Throws `transient` `zstd.unavailable` when the compressor cannot be loaded. */
 export async function frameBody(plaintext: Bytes): Promise<FrameBody> {
   if (plaintext.length > PLAINTEXT_BYTES) throw new AppError('bug', 'format.unencodable', 'more plaintext than a frame may hold')
-  const deflated = await deflate(plaintext)
-  if (deflated === undefined) return { compression: 'none', size: plaintext.length, bytes: plaintext }
-  return { compression: 'deflate', size: plaintext.length, bytes: deflated }
+  const compressed = await compress(plaintext)
+  if (compressed === undefined) return { compression: 'none', size: plaintext.length, bytes: plaintext }
+  return { compression: 'zstd', size: plaintext.length, bytes: compressed }
 }
 
 /** Bytes of the frame of `body` without padding, and as a frame that stands alone. */
@@ -63,7 +63,8 @@ export function frameKey(secret: Bytes, frameHash: Bytes): Promise<Bytes> {
 
 /**
  * The plaintext of a sealed frame. With `expect` it must have that size and BLAKE3 hash.
- * Throws `corrupt` `chunk.damaged` (cause: what is wrong) for whatever chunk.md 3 tells a reader to refuse.
+ * Throws `corrupt` `chunk.damaged` (cause: what is wrong) for whatever chunk.md 3 tells a reader to refuse, and
+ * `transient` `zstd.unavailable` when the decompressor cannot be loaded.
  */
 export async function openFrame(options: {
   readonly sealed: ByteView
@@ -82,7 +83,7 @@ export async function openFrame(options: {
   }
 }
 
-/** The plaintext in an opened frame; `size`, where known, is checked before anything is inflated. */
+/** The plaintext in an opened frame; `size`, where known, is checked before anything is decompressed. */
 export async function readFrame(frame: Bytes, size?: number): Promise<Bytes> {
   const header = decodeFrameHeader(frame)
   if (size !== undefined && header.size !== size) throw damaged('another size than promised')
@@ -93,8 +94,8 @@ export async function readFrame(frame: Bytes, size?: number): Promise<Bytes> {
 
 async function plaintextOf(header: FrameHeader, body: Bytes): Promise<Bytes> {
   if (header.compression === 'none') return body
-  const plaintext = await inflate(body, header.size)
-  if (plaintext === undefined) throw damaged('a body that does not inflate to its plaintext')
+  const plaintext = await decompress(header.compression, body, header.size)
+  if (plaintext === undefined) throw damaged('a body that does not decompress to its plaintext')
   return plaintext
 }
 

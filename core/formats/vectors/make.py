@@ -155,6 +155,20 @@ def frames():
     return {"sealKey": seal_key.hex(), "frames": cases, "compressed": compressed, "object": thing}
 
 
+# Of the zstd program 1.5 (`zstd -19 --no-check`), of the text in zstd_frame.
+ZSTD_BODY = bytes.fromhex(
+    "28b52ffd605f0275040042c71511907d9c36e8ed4277e763939fe7b9fe20072fde43787f278f921762909b448e07338c7f11c58579e2230d4244f977"
+    "156786cc973b4bf175d6a583783aec7b2e6f7339b89a5a37ef8ffa6d76c1ebc1ab73d12fbe147a0820a811f07561fdb71cb0a3c2c2011130044f1a4c"
+    "fcfff618fddf6a9a74b3fd3bb4a2082a0d5679a12f9957a54a52699676575b05"
+)
+
+
+def zstd_frame():
+    text = " ".join(f"{i} hosts keep {i * i} shards of {16 - i % 7} rows, and any ten of them restore a chunk;" for i in range(12))
+    frame_hash, key, sealed = seal(fill(1, 32), frame(ZSTD_BODY, len(text), 5, 2))
+    return {"plaintext": text, "frameHash": frame_hash.hex(), "key": key.hex(), "sealed": sealed.hex()}
+
+
 def keys():
     secret, host = fill(3, 32), fill(4, 32)
     tenant_secret = hkdf(secret, "shoal/1 tenant secret")
@@ -312,7 +326,7 @@ def plain(value):
 
 def main():
     assert blake3(b"").hex().startswith("af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262")
-    made = {"frames": frames(), "keys": keys(), "trees": plain(trees()), "signed": plain(signed()), "list": plain(lists())}
+    made = {"frames": frames(), "zstd": zstd_frame(), "keys": keys(), "trees": plain(trees()), "signed": plain(signed()), "list": plain(lists())}
     wrong = 0
     for name, value in made.items():
         path = HERE / f"{name}.json"
