@@ -1,8 +1,8 @@
 import type { Bytes } from '../base/bytes.ts'
 import { AppError } from '../base/errors.ts'
 
-/** See decision 0009 for what each level costs and saves. */
-const LEVEL = 2
+/** Decision 0009 has what each level costs and saves. */
+const LEVEL = 3
 /** The first bytes of a Zstandard frame. */
 const MAGIC = [0x28, 0xb5, 0x2f, 0xfd]
 
@@ -34,13 +34,13 @@ interface Codec {
   drop(): Promise<void>
 }
 
-/** `plaintext` as one Zstandard frame (RFC 8878) that states its content size. Throws `transient` `zstd.unavailable`. */
-export async function zstd(plaintext: Bytes): Promise<Bytes> {
+/** `plaintext` as one Zstandard frame (RFC 8878) that states its content size, at one of the levels 1 (fast) to 19. Throws `transient` `zstd.unavailable`. */
+export async function zstd(plaintext: Bytes, level: number = LEVEL): Promise<Bytes> {
   const codec = await load()
   const { lib } = codec
   const capacity = lib.compressBound(plaintext.length)
   const body = await run(codec, plaintext, capacity, (target, source) => {
-    const length = lib.compress(target, capacity, source, plaintext.length, LEVEL)
+    const length = lib.compress(target, capacity, source, plaintext.length, level)
     return lib.isError(length) === 0 ? length : undefined
   })
   if (body === undefined) throw new AppError('bug', 'zstd.refused', 'libzstd does not compress')
