@@ -11,7 +11,7 @@ export interface FrameHeader {
   readonly bodyLength: number
 }
 
-/** `deflate` is read, no longer written (decision 0009). */
+/** Chunks are written with `zstd`, objects with `deflate` (decision 0009); either is read in both. */
 export type Compression = 'none' | 'deflate' | 'zstd'
 
 /** The header's length in bytes. */

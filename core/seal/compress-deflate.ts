@@ -1,7 +1,15 @@
 import { concat, type Bytes } from '../base/bytes.ts'
+import { AppError } from '../base/errors.ts'
 
 /** DEFLATE expands at most 1032-fold, and some platforms inflate a whole write at once: 16 KiB in, 16 MiB waiting at most. */
 const FEED = 16 * 1024
+
+/** `plaintext` as raw DEFLATE (RFC 1951). */
+export async function deflate(plaintext: Bytes): Promise<Bytes> {
+  const result = await pump(new CompressionStream('deflate-raw'), plaintext, Infinity)
+  if (result.kind !== 'whole') throw new AppError('bug', 'deflate.refused', 'the platform does not compress')
+  return result.bytes
+}
 
 /**
  * The `size` bytes in raw DEFLATE `body`, or `undefined` when it holds more, or less, or is not DEFLATE. Stops one byte after `size`,
@@ -15,7 +23,7 @@ export async function inflate(body: Bytes, size: number): Promise<Bytes | undefi
 type Pumped = { readonly kind: 'whole'; readonly bytes: Bytes } | { readonly kind: 'longer' | 'malformed' }
 
 /** All that comes out of `stream` when `input` goes in, unless that is more than `limit` bytes. */
-async function pump(stream: DecompressionStream, input: Bytes, limit: number): Promise<Pumped> {
+async function pump(stream: CompressionStream | DecompressionStream, input: Bytes, limit: number): Promise<Pumped> {
   const reader = stream.readable.getReader()
   const feeding = feed(stream.writable, input)
   const drained = await drain(reader, limit)

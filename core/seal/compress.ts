@@ -1,6 +1,6 @@
 import { concat, type Bytes } from '../base/bytes.ts'
 import type { Compression } from '../formats/frame.ts'
-import { inflate } from './compress-deflate.ts'
+import { deflate, inflate } from './compress-deflate.ts'
 import { unzstd, zstd } from './compress-zstd.ts'
 
 /** Compression is kept when it saves at least 1/16 (docs/formats/chunk.md 3). */
@@ -13,27 +13,30 @@ const LEAST_SAMPLE = 4 * 1024
 /** Bits per byte over which a sample counts as random. Random samples of 4 KiB and more come out at 7.94 and more. */
 const RANDOM_BITS = 7.9
 
+/** Every compression but none. */
+export type Compressor = Exclude<Compression, 'none'>
+
 /**
- * `plaintext` as one Zstandard frame, or `undefined` when a sample of it looks random, or when the sample, or all of it, saves less than 1/16.
+ * `plaintext` compressed, or `undefined` when a sample of it looks random, or when the sample, or all of it, saves less than 1/16.
  * Data that looks random costs a count of its sample, and does not even load the compressor. Throws `transient` `zstd.unavailable` when that cannot be loaded.
  */
-export async function compress(plaintext: Bytes): Promise<Bytes | undefined> {
+export async function compress(plaintext: Bytes, compressor: Compressor): Promise<Bytes | undefined> {
   const sample = sampleOf(plaintext)
   if (sample.length >= LEAST_SAMPLE && entropy(sample) > RANDOM_BITS) return undefined
-  if (sample.length < plaintext.length && (await zstdWithin(sample)) === undefined) return undefined
-  return zstdWithin(plaintext)
+  if (sample.length < plaintext.length && (await worthwhile(sample, compressor)) === undefined) return undefined
+  return worthwhile(plaintext, compressor)
 }
 
 /**
  * The `size` bytes in `body`, or `undefined` when it holds more, or less, or is malformed. Nothing beyond `size` bytes is made, so a bomb costs no
  * more than an honest body. Throws `transient` `zstd.unavailable` when the decompressor cannot be loaded.
  */
-export async function decompress(compression: Exclude<Compression, 'none'>, body: Bytes, size: number): Promise<Bytes | undefined> {
-  return compression === 'zstd' ? unzstd(body, size) : inflate(body, size)
+export async function decompress(body: Bytes, compressor: Compressor, size: number): Promise<Bytes | undefined> {
+  return compressor === 'zstd' ? unzstd(body, size) : inflate(body, size)
 }
 
-async function zstdWithin(plaintext: Bytes): Promise<Bytes | undefined> {
-  const body = await zstd(plaintext)
+async function worthwhile(plaintext: Bytes, compressor: Compressor): Promise<Bytes | undefined> {
+  const body = await (compressor === 'zstd' ? zstd(plaintext) : deflate(plaintext))
   return body.length <= plaintext.length - Math.ceil(plaintext.length / SAVES) ? body : undefined
 }
 

@@ -11,7 +11,7 @@ import {
   type Compression,
   type FrameHeader,
 } from '../formats/frame.ts'
-import { compress, decompress } from './compress.ts'
+import { compress, decompress, type Compressor } from './compress.ts'
 import { hkdf } from './hkdf.ts'
 import { padme } from './padme.ts'
 import { openSegments } from './segments.ts'
@@ -23,12 +23,15 @@ export interface FrameBody {
   readonly bytes: Bytes
 }
 
-/** Compresses `plaintext` (at most 16 MiB) when that pays. Throws `transient` `zstd.unavailable` when the compressor cannot be loaded. */
-export async function frameBody(plaintext: Bytes): Promise<FrameBody> {
+/**
+ * Compresses `plaintext` (at most 16 MiB) when that pays. `zstd` loads a library of 240 kB into the worker, `deflate` nothing.
+ * Throws `transient` `zstd.unavailable` when that cannot be loaded.
+ */
+export async function frameBody(plaintext: Bytes, compressor: Compressor = 'zstd'): Promise<FrameBody> {
   if (plaintext.length > PLAINTEXT_BYTES) throw new AppError('bug', 'format.unencodable', 'more plaintext than a frame may hold')
-  const compressed = await compress(plaintext)
-  if (compressed === undefined) return { compression: 'none', size: plaintext.length, bytes: plaintext }
-  return { compression: 'zstd', size: plaintext.length, bytes: compressed }
+  const bytes = await compress(plaintext, compressor)
+  if (bytes === undefined) return { compression: 'none', size: plaintext.length, bytes: plaintext }
+  return { compression: compressor, size: plaintext.length, bytes }
 }
 
 /** Bytes of the frame of `body` without padding, and as a frame that stands alone. */
@@ -94,7 +97,7 @@ export async function readFrame(frame: Bytes, size?: number): Promise<Bytes> {
 
 async function plaintextOf(header: FrameHeader, body: Bytes): Promise<Bytes> {
   if (header.compression === 'none') return body
-  const plaintext = await decompress(header.compression, body, header.size)
+  const plaintext = await decompress(body, header.compression, header.size)
   if (plaintext === undefined) throw damaged('a body that does not decompress to its plaintext')
   return plaintext
 }
