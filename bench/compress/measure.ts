@@ -59,7 +59,7 @@ export async function probe(plaintext: Bytes): Promise<{ look: number; seal: num
   const blake3 = await loadBlake3()
   const key = new Uint8Array(32)
   const milliseconds = async (work: () => Promise<unknown>): Promise<number> => (1000 * plaintext.length) / 2 ** 20 / (await rate(plaintext.length, work))
-  return { look: await milliseconds(() => compress(plaintext, 'zstd')), seal: await milliseconds(() => sealChunk([plaintext], key, blake3)) }
+  return { look: await milliseconds(() => compress(plaintext, 'zstd')), seal: await milliseconds(() => sealChunk([{ bytes: plaintext, hash: blake3.hash(plaintext) }], key, blake3)) }
 }
 
 /** MiB/s of the fastest turn within a fifth of a second; a turn is as many calls as clocks of browsers (0.1 ms) can tell. */

@@ -165,7 +165,9 @@ ZSTD_BODY = bytes.fromhex(
 
 def zstd_frame():
     text = " ".join(f"{i} hosts keep {i * i} shards of {16 - i % 7} rows, and any ten of them restore a chunk;" for i in range(12))
-    frame_hash, key, sealed = seal(fill(1, 32), frame(ZSTD_BODY, len(text), 5, 2))
+    plain_frame = frame(ZSTD_BODY, len(text), 5, 2)
+    frame_hash = chunk_frame_hash(plain_frame, ZSTD_BODY)
+    key, sealed = seal(fill(1, 32), plain_frame, frame_hash)
     return {"plaintext": text, "frameHash": frame_hash.hex(), "key": key.hex(), "sealed": sealed.hex()}
 
 
