@@ -40,7 +40,3 @@ export async function smallFiles(folder: string): Promise<{ paths: string[]; byt
   for (const path of paths) await randomFile(path, 16 * 1024)
   return { paths, bytes: 1000 * 16 * 1024 }
 }
-
-export function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[values.length >> 1] ?? Number.NaN
-}

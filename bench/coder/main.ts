@@ -4,8 +4,9 @@ import { peakDuring } from '../../e2e/support/processes.ts'
 import { report } from '../report.ts'
 import { borg, has } from './backup.ts'
 import { BenchPage } from './browser.ts'
-import { inMemory, median, MIB, randomFile, smallFiles, withByteInFront } from './files.ts'
+import { inMemory, MIB, randomFile, smallFiles, withByteInFront } from './files.ts'
 import { kernels } from './kernels.ts'
+import { Rates } from './rates.ts'
 import { versions } from './versions.ts'
 
 const ROUNDS = 3
@@ -19,21 +20,6 @@ const PARTS: Readonly<Record<string, () => Promise<void>>> = { kernels, pool, sm
 const chosen = process.argv.slice(2)
 for (const [name, part] of Object.entries(PARTS)) if (chosen.length === 0 || chosen.includes(name)) await part()
 
-/** Rates in MiB/s, by name. */
-class Rates {
-  private readonly all = new Map<string, number[]>()
-
-  note(name: string, bytes: number, seconds: number): void {
-    this.all.set(name, [...(this.all.get(name) ?? []), bytes / MIB / seconds])
-  }
-
-  /** Reports the median of one, over that of another where there is one. */
-  say(metric: string, name: string, against: string): void {
-    const reference = this.all.get(against)
-    report({ bench: 'coder', metric, value: median(this.all.get(name) ?? []), unit: 'MiB/s', ...(reference === undefined ? {} : { reference: median(reference) }) })
-  }
-}
-
 /** 1 GiB through the whole pool in Chromium and back, next to borg with the same bytes. */
 async function pool(): Promise<void> {
   const size = 1024 * MIB
@@ -43,7 +29,8 @@ async function pool(): Promise<void> {
     await page.choose([join(folder, 'random.bin')])
     for (let round = 0; round < ROUNDS; round++) {
       await noteBorg(rates, folder, 'random.bin', size)
-      rates.note('store', size, (await page.store({ ...NOTHING_WRITTEN, kept: true })).seconds)
+      rates.note('store', size, (await page.store(NOTHING_WRITTEN)).seconds)
+      await page.store({ ...NOTHING_WRITTEN, kept: true })
       rates.note('open', size, (await page.read(0)).seconds)
       rates.note('open with rows lost', size, (await page.read(6)).seconds)
       rates.note('write', size * SPREAD, (await page.store({ ...NOTHING_WRITTEN, written: true })).seconds)

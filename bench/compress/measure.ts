@@ -30,6 +30,7 @@ const CODECS: Readonly<Record<string, Codec>> = {
   'zstd, level 1': { compress: (plaintext) => zstd(plaintext, 1), decompress: unzstd },
   'zstd, level 2': { compress: (plaintext) => zstd(plaintext, 2), decompress: unzstd },
   'zstd, level 3': { compress: (plaintext) => zstd(plaintext, 3), decompress: unzstd },
+  'zstd, level 6': { compress: (plaintext) => zstd(plaintext, 6), decompress: unzstd },
 }
 
 /** Each compressor over `plaintext`, in turn, so that a busy moment of the machine hits all of them. */

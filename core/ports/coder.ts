@@ -50,7 +50,7 @@ export interface CodedChunk extends Redundancy {
   readonly shardSize: number
   /** n roots of 32 bytes. */
   readonly roots: readonly Bytes[]
-  /** n shards of `shardSize` bytes; the k data shards are views of one buffer. */
+  /** n shards of `shardSize` bytes, all views of one buffer. */
   readonly shards: readonly Bytes[]
 }
 

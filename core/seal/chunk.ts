@@ -8,7 +8,7 @@ import { sealSegments } from './segments.ts'
 import { padme } from './padme.ts'
 
 /** Frames of a pack under way at once: most of their time they wait for the platform's cipher. */
-const FRAMES_AT_ONCE = 8
+const FRAMES_AT_ONCE = 32
 
 /** What is to be sealed: its bytes and their BLAKE3 hash. */
 export interface Plaintext {
@@ -26,7 +26,6 @@ export interface SealedPart {
 }
 
 export interface SealedChunk {
-  /** As many bytes as `capacity` said: those of the chunk, then zeros. */
   readonly sealed: Bytes
   /** One per plaintext, in order. */
   readonly parts: readonly SealedPart[]
@@ -34,8 +33,8 @@ export interface SealedChunk {
 
 export interface SealOptions {
   readonly signal?: AbortSignal
-  /** How many bytes to reserve for a sealed chunk of `length`: what comes after it is left zero. */
-  readonly capacity?: (length: number) => number
+  /** Gives memory for a sealed chunk of `length` bytes, as many or more. New memory else. */
+  readonly memory?: (length: number) => Bytes
 }
 
 /** Seals one chunk (one plaintext) or a pack (several), docs/formats/chunk.md 3 and 4. Throws `aborted`. */
@@ -48,7 +47,7 @@ export async function sealChunk(plaintexts: readonly Plaintext[], sealKey: Bytes
   }
   const places = placesOf(frameLengths(bodies))
   const total = places.reduce((sum, { length }) => sum + length, 0)
-  const sealed = new Uint8Array(options.capacity?.(total) ?? total)
+  const sealed = options.memory?.(total).subarray(0, total) ?? new Uint8Array(total)
   const parts: SealedPart[] = []
   await atOnce(FRAMES_AT_ONCE, bodies.length, async (i) => {
     throwIfAborted(options.signal)

@@ -2,7 +2,7 @@ import type { Bytes } from '../base/bytes.ts'
 import { AppError } from '../base/errors.ts'
 
 /** Decision 0009 has what each level costs and saves. */
-const LEVEL = 3
+const LEVEL = 6
 /** The first bytes of a Zstandard frame. */
 const MAGIC = [0x28, 0xb5, 0x2f, 0xfd]
 

@@ -8,10 +8,10 @@ import { PLAINTEXT_BYTES } from '../../formats/frame.ts'
 import { loadBlake3 } from '../../merkle/blake3.ts'
 import type { Blake3 } from '../../ports/blake3.ts'
 import type { ChunkRows, CodedChunk, Coder, CoderKeys, FrameRef, Piece, Redundancy, SealedFrame } from '../../ports/coder.ts'
-import { sealChunk } from '../../seal/chunk.ts'
+import { sealChunk, type Plaintext } from '../../seal/chunk.ts'
 import { openFrame } from '../../seal/frame.ts'
-import { Plaintexts, type Held } from './plaintexts.ts'
-import { readSpan, Window } from './source.ts'
+import { Plaintexts } from './plaintexts.ts'
+import { readSpan, readTogether } from './span.ts'
 
 /** What the coder computes with. */
 export interface Kernels {
@@ -46,8 +46,6 @@ export function createLocalCoder(kernels: Kernels): Coder {
 class LocalCoder implements Omit<Coder, 'lanes' | 'close'> {
   private readonly kernels: Kernels
   private readonly plaintexts: Plaintexts
-  /** Not in use now. */
-  private readonly windows: Window[] = []
 
   constructor(kernels: Kernels) {
     this.kernels = kernels
@@ -58,39 +56,26 @@ class LocalCoder implements Omit<Coder, 'lanes' | 'close'> {
     const length = Math.min(source.size - offset, CHUNK_LIMITS.max)
     if (!Number.isInteger(offset) || offset < 0 || length <= 0) throw new AppError('bug', 'coder.range', 'no chunk begins there')
     this.plaintexts.hold([])
-    const window = this.windows.pop() ?? new Window(CHUNK_LIMITS.max)
-    const users = usersOf(() => this.windows.push(window))
-    try {
-      const bytes = await window.read({ source, offset, length }, signal)
-      const chunks = this.chunksOf(bytes, keys, offset + length === source.size)
-      const pieces = chunks.map(({ at, chunk }) => this.identified({ source, offset: offset + at, bytes: chunk }, keys))
-      this.plaintexts.hold(pieces.map(({ hash }, i) => ({ hash, bytes: chunks[i]?.chunk ?? new Uint8Array(0), release: users.enter() })))
-      return pieces
-    } finally {
-      users.leave()
-    }
+    // Much at once: a browser brings files through a pipe whose setting up costs more than the bytes of a short read.
+    const bytes = await readSpan({ source, offset, length }, signal)
+    const chunks = this.chunksOf(bytes, keys, offset + length === source.size)
+    const pieces = chunks.map(({ at, chunk }) => this.identified({ source, offset: offset + at, bytes: chunk }, keys))
+    this.plaintexts.hold(pieces.map(({ hash }, i) => ({ hash, bytes: chunks[i]?.chunk ?? new Uint8Array(0) })))
+    return pieces
   }
 
   async identify(sources: readonly Blob[], keys: CoderKeys, signal?: AbortSignal): Promise<Piece[]> {
     if (sources.some(({ size }) => size === 0 || size > PLAINTEXT_BYTES)) throw new AppError('bug', 'coder.range', 'not a small file')
-    const length = sources.reduce((sum, { size }) => sum + size, 0)
-    // One read for all of them: a browser takes a third of a millisecond for each.
-    const all = await readSpan({ source: new Blob([...sources]), offset: 0, length }, signal)
-    let next = 0
-    const plaintexts = sources.map(({ size }) => all.subarray(next, (next += size)))
+    const plaintexts = await readTogether(sources, signal)
     const pieces = plaintexts.map((bytes, i) => this.identified({ source: sources[i] ?? new Blob(), offset: 0, bytes }, keys))
-    this.plaintexts.hold(pieces.map(({ hash }, i) => ({ hash, bytes: plaintexts[i] ?? new Uint8Array(0), release: () => undefined })))
+    this.plaintexts.hold(pieces.map(({ hash }, i) => ({ hash, bytes: plaintexts[i] ?? new Uint8Array(0) })))
     return pieces
   }
 
   async encode(pieces: readonly Piece[], keys: CoderKeys, redundancy: Redundancy, signal?: AbortSignal): Promise<CodedChunk> {
-    const plaintexts: Held[] = []
-    try {
-      for (const piece of pieces) plaintexts.push(await this.plaintexts.take(piece, signal))
-      return await this.code(plaintexts, keys, redundancy, signal)
-    } finally {
-      for (const { release } of plaintexts) release()
-    }
+    const plaintexts: Plaintext[] = []
+    for (const piece of pieces) plaintexts.push(await this.plaintexts.take(piece, signal))
+    return await this.code(plaintexts, keys, redundancy, signal)
   }
 
   async decode(rows: ChunkRows, frame: FrameRef, signal?: AbortSignal): Promise<Bytes> {
@@ -132,24 +117,28 @@ class LocalCoder implements Omit<Coder, 'lanes' | 'close'> {
     return { source, offset, length: bytes.length, hash, id: blake3.keyed(keys.dedup, hash) }
   }
 
-  private async code(plaintexts: readonly Held[], keys: CoderKeys, { k, n }: Redundancy, signal?: AbortSignal): Promise<CodedChunk> {
+  private async code(plaintexts: readonly Plaintext[], keys: CoderKeys, { k, n }: Redundancy, signal?: AbortSignal): Promise<CodedChunk> {
     const { blake3, erasure } = this.kernels
-    const { sealed, parts } = await sealChunk(plaintexts, keys.seal, blake3, {
-      capacity: (length) => k * shardSize(length, k),
+    let shards: Bytes[] = []
+    const { parts } = await sealChunk(plaintexts, keys.seal, blake3, {
+      memory: (length) => {
+        const size = shardSize(length, k)
+        const all = new Uint8Array(n * size)
+        shards = Array.from({ length: n }, (_, row) => all.subarray(row * size, (row + 1) * size))
+        return all
+      },
       ...(signal === undefined ? {} : { signal }),
     })
+    throwIfAborted(signal)
+    erasure.encode(shards.slice(0, k), n, shards.slice(k))
+    throwIfAborted(signal)
     const frames = parts.map(({ offset, length, key }, i): FrameRef => {
       const plaintext = plaintexts[i]
       if (plaintext === undefined) throw new AppError('bug', 'coder.frames', 'more frames than pieces')
       return { offset, length, key, hash: plaintext.hash, size: plaintext.bytes.length }
     })
-    throwIfAborted(signal)
-    const size = sealed.length / k
-    const data = Array.from({ length: k }, (_, row) => sealed.subarray(row * size, (row + 1) * size))
-    const shards = [...data, ...erasure.encode(data, n)]
-    throwIfAborted(signal)
     const compressed = parts.reduce((sum, { body }) => sum + body, 0)
-    return { k, n, frames, compressed, shardSize: size, roots: shards.map((shard) => blake3.hash(shard)), shards }
+    return { k, n, frames, compressed, shardSize: shards[0]?.length ?? 0, roots: shards.map((shard) => blake3.hash(shard)), shards }
   }
 
   private async plain(sealed: ByteView, { key, size, hash }: FrameRef, signal?: AbortSignal): Promise<Bytes> {
@@ -170,19 +159,4 @@ function dataRows(erasure: Erasure, { k, rows }: ChunkRows, first: number, end: 
     missing.forEach((index, i) => present.set(index, restored[i] ?? new Uint8Array(0)))
   }
   return wanted.map((index) => present.get(index) ?? new Uint8Array(0))
-}
-
-/** Counts users, the caller being the first; `free` is called when the last one has left. */
-function usersOf(free: () => void): { enter: () => () => void; leave: () => void } {
-  let users = 1
-  const leave = (): void => {
-    if (--users === 0) free()
-  }
-  return {
-    enter: () => {
-      users++
-      return leave
-    },
-    leave,
-  }
 }
