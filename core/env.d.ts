@@ -108,6 +108,10 @@ interface ReadableStreamDefaultReader<R = unknown> {
   cancel(reason?: unknown): Promise<void>
   releaseLock(): void
 }
+interface ReadableStreamBYOBReader {
+  read<T extends ArrayBufferView>(view: T): Promise<ReadableStreamReadResult<T>>
+  cancel(reason?: unknown): Promise<void>
+}
 interface ReadableStreamDefaultController<R = unknown> {
   readonly desiredSize: number | null
   enqueue(chunk?: R): void
@@ -133,6 +137,7 @@ interface StreamPipeOptions {
 interface ReadableStream<R = unknown> {
   readonly locked: boolean
   cancel(reason?: unknown): Promise<void>
+  getReader(options: { mode: 'byob' }): ReadableStreamBYOBReader
   getReader(): ReadableStreamDefaultReader<R>
   pipeThrough<T>(
     transform: { readable: ReadableStream<T>; writable: WritableStream<R> },

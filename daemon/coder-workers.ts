@@ -6,8 +6,13 @@ import { systemClock } from '../peer/system.ts'
 import { coderPort } from './coder-port.ts'
 
 /** The coder of a browser on Node: over one thread per core, which keep the process alive until it is closed. */
-export function nodeCoder(lanes = lanesFor(availableParallelism())): Coder {
-  return createCoderPool({ lanes, clock: systemClock, spawn: () => coderWorker(new Worker(new URL('coder-worker.ts', import.meta.url))) })
+export function nodeCoder(lanes = lanesFor(availableParallelism()), spawn = coderThread): Coder {
+  return createCoderPool({ lanes, clock: systemClock, spawn: () => coderWorker(spawn()) })
+}
+
+/** A thread that runs `coder-worker.ts`. */
+export function coderThread(): Worker {
+  return new Worker(new URL('coder-worker.ts', import.meta.url))
 }
 
 function coderWorker(worker: Worker): CoderWorker {

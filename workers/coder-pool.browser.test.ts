@@ -42,6 +42,22 @@ describe('the coder pool in real workers', () => {
     expect(at).toBe(file.size)
   })
 
+  it('goes on with a file when a worker dies in the middle of it', async () => {
+    const dying = URL.createObjectURL(new Blob(['onmessage = () => { throw new Error("died") }'], { type: 'text/javascript' }))
+    let spawned = 0
+    const mortal = browserCoder(() => (++spawned === 2 ? new Worker(dying) : new Worker(new URL('coder-worker.ts', import.meta.url), { type: 'module' })), 2)
+    try {
+      const bytes = noise(6 * 2 ** 20)
+      const pieces = await mortal.cut(new File([bytes], 'noise'), 0, keys)
+      const coded = await Promise.all([...pieces, ...pieces].map((piece) => mortal.encode([piece], keys, { k: 3, n: 5 })))
+      expect(spawned).toBe(3)
+      expect(coded.map(({ roots }) => roots).slice(pieces.length)).toEqual(coded.map(({ roots }) => roots).slice(0, pieces.length))
+    } finally {
+      mortal.close()
+      URL.revokeObjectURL(dying)
+    }
+  })
+
   it('frees its lanes after a cancelled job, for others', async () => {
     const file = new File([noise(2 ** 20)], 'noise')
     const [piece] = await pool.identify([file], keys)

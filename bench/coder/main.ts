@@ -69,7 +69,9 @@ async function memory(): Promise<void> {
     return most
   }
   const small = await peak(64 * MIB)
+  const middle = await peak(512 * MIB)
   const large = await peak(4096 * MIB)
+  report({ bench: 'coder', metric: 'memory: peak with a file of 512 MiB', value: middle, unit: 'MiB', reference: small })
   report({ bench: 'coder', metric: 'memory: peak with a file of 4 GiB', value: large, unit: 'MiB', reference: small })
   report({ bench: 'coder', metric: 'memory: 4 GiB over 64 MiB', value: large - small, unit: 'MiB', reference: 64 })
 }

@@ -10,12 +10,11 @@ export type Builds = Readonly<Partial<Record<Build, string>>>
 
 /** Bytes up to the body of a module's only function, which takes nothing and gives a v128. */
 const PROBE = [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 1, 5, 1, 0x60, 0, 1, 0x7b, 3, 2, 1, 0, 10]
-/** i32.const 0, i8x16.splat; for relaxed SIMD twice, and i8x16.relaxed_swizzle. */
-const PROBES: Readonly<Record<Build, readonly number[] | undefined>> = {
+/** Modules that only a runtime with the feature takes: i32.const 0, i8x16.splat; for relaxed SIMD twice, and i8x16.relaxed_swizzle. */
+export const PROBES = {
   relaxed: [...PROBE, 15, 1, 13, 0, 0x41, 0, 0xfd, 15, 0x41, 0, 0xfd, 15, 0xfd, 0x80, 2, 11],
   simd: [...PROBE, 8, 1, 6, 0, 0x41, 0, 0xfd, 15, 11],
-  scalar: undefined,
-}
+} as const
 
 /** The best build that this runtime can run. */
 export function bestBuild(): Build {
@@ -23,8 +22,7 @@ export function bestBuild(): Build {
 }
 
 function runs(build: Build): boolean {
-  const probe = PROBES[build]
-  return probe === undefined || WebAssembly.validate(Uint8Array.from(probe))
+  return build === 'scalar' || WebAssembly.validate(Uint8Array.from(PROBES[build]))
 }
 
 /**

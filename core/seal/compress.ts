@@ -1,7 +1,7 @@
 import { concat, type Bytes } from '../base/bytes.ts'
 import type { Compression } from '../formats/frame.ts'
 import { deflate, inflate } from './compress-deflate.ts'
-import { unzstd, zstd } from './compress-zstd.ts'
+import { runsLibrary, unzstd, zstd } from './compress-zstd.ts'
 
 /** Compression is kept when it saves at least 1/16 (docs/formats/chunk.md 3). */
 const SAVES = 16
@@ -15,6 +15,11 @@ const RANDOM_BITS = 7.9
 
 /** Every compression but none. */
 export type Compressor = Exclude<Compression, 'none'>
+
+/** The best that this runtime can write. */
+export function bestCompressor(): Compressor {
+  return runsLibrary() ? 'zstd' : 'deflate'
+}
 
 /**
  * `plaintext` compressed, or `undefined` when a sample of it looks random, or when the sample, or all of it, saves less than 1/16.

@@ -11,7 +11,7 @@ import {
   type Compression,
   type FrameHeader,
 } from '../formats/frame.ts'
-import { compress, decompress, type Compressor } from './compress.ts'
+import { bestCompressor, compress, decompress, type Compressor } from './compress.ts'
 import { hkdf } from './hkdf.ts'
 import { padme } from './padme.ts'
 import { openSegments } from './segments.ts'
@@ -27,7 +27,7 @@ export interface FrameBody {
  * Compresses `plaintext` (at most 16 MiB) when that pays. `zstd` loads a library of 240 kB into the worker, `deflate` nothing.
  * Throws `transient` `zstd.unavailable` when that cannot be loaded.
  */
-export async function frameBody(plaintext: Bytes, compressor: Compressor = 'zstd'): Promise<FrameBody> {
+export async function frameBody(plaintext: Bytes, compressor: Compressor = bestCompressor()): Promise<FrameBody> {
   if (plaintext.length > PLAINTEXT_BYTES) throw new AppError('bug', 'format.unencodable', 'more plaintext than a frame may hold')
   const bytes = await compress(plaintext, compressor)
   if (bytes === undefined) return { compression: 'none', size: plaintext.length, bytes: plaintext }

@@ -19,7 +19,7 @@ export class DiskBrowser {
     return new DiskBrowser(await newFolder())
   }
 
-  async open(url: string, options: BrowserContextOptions = {}): Promise<Page> {
+  async open(url: string, options: BrowserContextOptions & { readonly args?: string[] } = {}): Promise<Page> {
     this.context = await chromium.launchPersistentContext(this.folder, {
       ...(executablePath === undefined ? {} : { executablePath }),
       acceptDownloads: true,

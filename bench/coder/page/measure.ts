@@ -10,6 +10,7 @@ const FILE = 64 * 2 ** 20
 /** Each figure is the best of so many, since whatever else the machine does only makes it slower. */
 const ROUNDS = 20
 const TOGETHER_MS = 10
+const WARM_UP = 5
 
 /** What one thread of this runtime does with its best kernels, in bytes per second. */
 export async function kernelRates(): Promise<KernelRates> {
@@ -35,6 +36,8 @@ export async function kernelRates(): Promise<KernelRates> {
 
 /** Bytes per second. A browser's clock has steps of 0.1 ms, so that short work is timed many times together. */
 export function best(bytes: number, work: () => unknown): number {
+  // Before it is timed, so that the runtime has compiled it well.
+  timed(work, WARM_UP)
   const first = timed(work, 1)
   const times = Math.max(1, Math.ceil(TOGETHER_MS / Math.max(first, 0.1)))
   let least = Infinity

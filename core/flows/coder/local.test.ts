@@ -1,7 +1,7 @@
 import { createCipheriv, createHash } from 'node:crypto'
 import fc from 'fast-check'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { utf8, type Bytes } from '../../base/bytes.ts'
+import { equal, utf8, type Bytes } from '../../base/bytes.ts'
 import type { ChunkRows, CodedChunk, Coder, CoderKeys, Piece } from '../../ports/coder.ts'
 import { createLocalCoder, loadKernels } from './local.ts'
 
@@ -109,6 +109,34 @@ describe('coding', () => {
     const coded = await coder.encode([piece], keys, { k: 2, n: 3 })
     const frame = { ...coded.frames[0]!, offset: 2 * coded.shardSize }
     await expect(coder.decode(rowsOf(coded, [0, 1]), frame)).rejects.toMatchObject({ kind: 'corrupt', code: 'chunk.damaged' })
+  })
+})
+
+describe('every size around an edge', () => {
+  const LEAF = 1024
+  const SEGMENT = 256 * 1024
+  const around = (edge: number): number[] => [edge - 1, edge, edge + 1]
+  // A frame is 16 bytes longer than its body; a data row a multiple of 64; ten rows make a chunk.
+  const sizes = [1, 2, ...around(10 * 64 - 32), ...around(LEAF), ...around(10 * LEAF - 32), ...around(SEGMENT - 16), ...around(SEGMENT), ...around(2 * SEGMENT - 16), ...around(MIB)]
+
+  it.each(sizes)('%i bytes come back from any ten of sixteen rows', async (size) => {
+    const bytes = noise(size, String(size))
+    for (const piece of size < MIB ? await coder.identify([new Blob([bytes])], keys) : await coder.cut(new Blob([bytes]), 0, keys)) {
+      const coded = await coder.encode([piece], keys, { k: 10, n: 16 })
+      const plain = bytes.subarray(piece.offset, piece.offset + piece.length)
+      for (const first of [0, 3, 6]) expect(equal(await coder.decode(rowsOf(coded, Array.from({ length: 10 }, (_, i) => first + i)), coded.frames[0]!), plain)).toBe(true)
+    }
+  })
+
+  it.each(around(16 * MIB))('%i bytes without a place to cut are chunks of 16 MiB and a rest', async (size) => {
+    const bytes = new Uint8Array(size).fill(7)
+    const pieces = await cutAll(new Blob([bytes]))
+    expect(pieces.map(({ length }) => length)).toEqual(size > 16 * MIB ? [16 * MIB, size - 16 * MIB] : [size])
+    for (const piece of pieces) {
+      const coded = await coder.encode([piece], keys, { k: 10, n: 16 })
+      const plain = await coder.decode(rowsOf(coded, [6, 7, 8, 9, 10, 11, 12, 13, 14, 15]), coded.frames[0]!)
+      expect(equal(plain, bytes.subarray(0, piece.length))).toBe(true)
+    }
   })
 })
 

@@ -10,8 +10,8 @@ import type { Blake3 } from '../../ports/blake3.ts'
 import type { ChunkRows, CodedChunk, Coder, CoderKeys, FrameRef, Piece, Redundancy, SealedFrame } from '../../ports/coder.ts'
 import { sealChunk, type Plaintext } from '../../seal/chunk.ts'
 import { openFrame } from '../../seal/frame.ts'
-import { Plaintexts } from './plaintexts.ts'
-import { readSpan, readTogether } from './span.ts'
+import { Plaintexts, type Held } from './plaintexts.ts'
+import { readTogether, Window } from './span.ts'
 
 /** What the coder computes with. */
 export interface Kernels {
@@ -46,6 +46,8 @@ export function createLocalCoder(kernels: Kernels): Coder {
 class LocalCoder implements Omit<Coder, 'lanes' | 'close'> {
   private readonly kernels: Kernels
   private readonly plaintexts: Plaintexts
+  /** Not in use now. */
+  private readonly windows: Window[] = []
 
   constructor(kernels: Kernels) {
     this.kernels = kernels
@@ -57,25 +59,35 @@ class LocalCoder implements Omit<Coder, 'lanes' | 'close'> {
     if (!Number.isInteger(offset) || offset < 0 || length <= 0) throw new AppError('bug', 'coder.range', 'no chunk begins there')
     this.plaintexts.hold([])
     // Much at once: a browser brings files through a pipe whose setting up costs more than the bytes of a short read.
-    const bytes = await readSpan({ source, offset, length }, signal)
-    const chunks = this.chunksOf(bytes, keys, offset + length === source.size)
-    const pieces = chunks.map(({ at, chunk }) => this.identified({ source, offset: offset + at, bytes: chunk }, keys))
-    this.plaintexts.hold(pieces.map(({ hash }, i) => ({ hash, bytes: chunks[i]?.chunk ?? new Uint8Array(0) })))
-    return pieces
+    const window = this.windows.pop() ?? new Window(CHUNK_LIMITS.max)
+    const users = usersOf(() => this.windows.push(window))
+    try {
+      const bytes = await window.read({ source, offset, length }, signal)
+      const chunks = this.chunksOf(bytes, keys, offset + length === source.size)
+      const pieces = chunks.map(({ at, chunk }) => this.identified({ source, offset: offset + at, bytes: chunk }, keys))
+      this.plaintexts.hold(pieces.map(({ hash }, i) => ({ hash, bytes: chunks[i]?.chunk ?? new Uint8Array(0), release: users.enter() })))
+      return pieces
+    } finally {
+      users.leave()
+    }
   }
 
   async identify(sources: readonly Blob[], keys: CoderKeys, signal?: AbortSignal): Promise<Piece[]> {
     if (sources.some(({ size }) => size === 0 || size > PLAINTEXT_BYTES)) throw new AppError('bug', 'coder.range', 'not a small file')
     const plaintexts = await readTogether(sources, signal)
     const pieces = plaintexts.map((bytes, i) => this.identified({ source: sources[i] ?? new Blob(), offset: 0, bytes }, keys))
-    this.plaintexts.hold(pieces.map(({ hash }, i) => ({ hash, bytes: plaintexts[i] ?? new Uint8Array(0) })))
+    this.plaintexts.hold(pieces.map(({ hash }, i) => ({ hash, bytes: plaintexts[i] ?? new Uint8Array(0), release: () => undefined })))
     return pieces
   }
 
   async encode(pieces: readonly Piece[], keys: CoderKeys, redundancy: Redundancy, signal?: AbortSignal): Promise<CodedChunk> {
-    const plaintexts: Plaintext[] = []
-    for (const piece of pieces) plaintexts.push(await this.plaintexts.take(piece, signal))
-    return await this.code(plaintexts, keys, redundancy, signal)
+    const plaintexts: Held[] = []
+    try {
+      for (const piece of pieces) plaintexts.push(await this.plaintexts.take(piece, signal))
+      return await this.code(plaintexts, keys, redundancy, signal)
+    } finally {
+      for (const { release } of plaintexts) release()
+    }
   }
 
   async decode(rows: ChunkRows, frame: FrameRef, signal?: AbortSignal): Promise<Bytes> {
@@ -159,4 +171,19 @@ function dataRows(erasure: Erasure, { k, rows }: ChunkRows, first: number, end: 
     missing.forEach((index, i) => present.set(index, restored[i] ?? new Uint8Array(0)))
   }
   return wanted.map((index) => present.get(index) ?? new Uint8Array(0))
+}
+
+/** Counts users, the caller being the first; `free` is called when the last one has left. */
+function usersOf(free: () => void): { enter: () => () => void; leave: () => void } {
+  let users = 1
+  const leave = (): void => {
+    if (--users === 0) free()
+  }
+  return {
+    enter: () => {
+      users++
+      return leave
+    },
+    leave,
+  }
 }
