@@ -26,6 +26,8 @@ export interface CoderPort {
 
 /** Runs the jobs that come through `port`, until the worker is terminated. A coder that failed to load fails every job the same way. */
 export function serveCoder(port: CoderPort, loading: Promise<Coder>): void {
+  // Whoever asks for a job is told.
+  loading.catch(() => undefined)
   let running: AbortController | undefined
   const run = async (job: Job): Promise<void> => {
     const controller = new AbortController()

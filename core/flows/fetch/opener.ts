@@ -28,10 +28,12 @@ export class Opener {
   open(pack: Bytes, frame: FrameRef, signal: AbortSignal): Promise<Bytes> {
     throwIfAborted(signal)
     const opened = Promise.withResolvers<Bytes>()
+    const leave = (): void => { opened.reject(new AppError('aborted', 'aborted', 'cancelled', { cause: signal.reason })) }
+    signal.addEventListener('abort', leave, { once: true })
     this.waiting.push({ pack, frame, signal, opened })
     // After this turn of the event loop's queue of promises: readers that were woken together ask together.
     void Promise.resolve().then(() => this.next())
-    return opened.promise
+    return opened.promise.finally(() => { signal.removeEventListener('abort', leave) })
   }
 
   private next(): void {
@@ -49,7 +51,7 @@ export class Opener {
     let bytes = 0
     let count = 0
     for (const { frame } of this.waiting) {
-      bytes += frame.length
+      bytes += Math.max(frame.length, frame.size)
       if (count > 0 && (count === TOGETHER || bytes > TOGETHER_BYTES)) break
       count++
     }
@@ -58,14 +60,15 @@ export class Opener {
 
   private async call(batch: readonly Wanted[]): Promise<void> {
     const live = batch.filter(({ signal }) => !signal.aborted)
-    for (const { signal, opened } of batch) if (signal.aborted) opened.reject(new AppError('aborted', 'aborted', 'cancelled', { cause: signal.reason }))
     if (live.length === 0) return
+    // One reader alone may take his frame with him; what others wait for goes on.
+    const signal = live.length === 1 ? live[0]?.signal : undefined
     try {
-      const plaintexts = await this.coder.open(live.map(({ pack, frame }) => ({ sealed: pack.slice(frame.offset, frame.offset + frame.length), frame })))
+      const plaintexts = await this.coder.open(live.map(({ pack, frame }) => ({ sealed: pack.slice(frame.offset, frame.offset + frame.length), frame })), signal)
       live.forEach(({ opened }, i) => opened.resolve(plaintexts[i] ?? new Uint8Array(0)))
     } catch (error) {
       // One that is damaged must not take the others with it.
-      if (live.length > 1 && isAppError(error)) await Promise.all(live.map((one) => this.call([one])))
+      if (live.length > 1 && isAppError(error) && error.kind !== 'aborted') for (const one of live) await this.call([one])
       else for (const { opened } of live) opened.reject(error)
     }
   }

@@ -55,7 +55,8 @@ export class Cutter {
         for (const piece of pieces) {
           offset += piece.length
           const admitted = this.admit({ file, piece }, turn, coding, stop)
-          turn = admitted.catch(() => undefined)
+          admitted.catch(() => undefined)
+          turn = admitted
           const job = this.prepare({ file, piece }, admitted, keys, stop)
           job.catch(() => undefined)
           jobs.push(job)
@@ -69,21 +70,29 @@ export class Cutter {
     }
   }
 
-  /** What is known of a piece, else waits until it may be coded: in the order of the file, since they are written down in that. */
+  /**
+   * What is known of a piece, else waits until it may be coded: in the order of the file, since they are written down in that, and one that went
+   * before its turn would hold what the one before it waits for. After a failure nothing more is admitted.
+   */
   private async admit(member: Member, before: Promise<unknown>, coding: Gate, signal: AbortSignal): Promise<PieceRecord | undefined> {
-    const [known] = await Promise.all([this.deps.keeper.known(member, signal), before])
+    const asked = this.deps.keeper.known(member, signal)
+    asked.catch(() => undefined)
+    await before
+    const known = await asked
     if (known === undefined) await coding.enter(1, signal)
     return known
   }
 
   private async prepare(member: Member, admitted: Promise<PieceRecord | undefined>, keys: CoderKeys, signal: AbortSignal): Promise<Prepared> {
     const known = await admitted
-    return known === undefined ? await this.code(member, keys, signal) : { member, known }
-  }
-
-  private async code(member: Member, keys: CoderKeys, signal: AbortSignal): Promise<Coded> {
+    if (known !== undefined) return { member, known }
     const reserved = codedBytes([member.piece], this.deps.redundancy)
     await this.deps.outbox.gate.enter(reserved, signal)
+    return await this.code(member, reserved, keys, signal)
+  }
+
+  /** `reserved` bytes of the outbox are taken for it. */
+  private async code(member: Member, reserved: number, keys: CoderKeys, signal: AbortSignal): Promise<Coded> {
     try {
       const coded = await this.deps.coder.encode([member.piece], keys, this.deps.redundancy, signal)
       return { member, coded, reserved }
@@ -100,7 +109,10 @@ export class Cutter {
       await this.keep(prepared)
       coding.leave(1)
     } else if (!(await this.deps.keeper.refer(prepared.member, prepared.known))) {
-      await this.keep(await this.code(prepared.member, keys, signal))
+      // Not known any more. Those behind it hold their part of the outbox until it is kept, so it must not wait for one.
+      const reserved = codedBytes([prepared.member.piece], this.deps.redundancy)
+      this.deps.outbox.gate.force(reserved)
+      await this.keep(await this.code(prepared.member, reserved, keys, signal))
     }
   }
 

@@ -86,45 +86,47 @@ export class Keeper {
    * Keeps a coded chunk: shards into the outbox, then chunk, pieces and progress of its files in one batch, then off to its hosts.
    * A chunk that is there already gets only the rows that its hosts lost. Errors: `quota` `storage.full`, `transient`.
    */
-  keep(members: readonly Member[], coded: CodedChunk): Promise<void> {
-    return this.deps.references.run(async () => {
-      const live = members.map((member, i) => ({ member, frame: coded.frames[i] })).filter(({ member }) => !isStopped(member))
-      const first = live[0]
-      if (first === undefined) return
-      const name = sealedName(coded.roots.slice(0, coded.k), this.deps.blake3)
-      const pieces = live.flatMap(({ frame }) => (frame === undefined ? [] : [{ sealed: name, frame }]))
-      const all = live.map(({ member }) => member)
-      this.deps.tally.sealed(all.reduce((sum, { piece }) => sum + piece.length, 0), coded.compressed, coded.n * coded.shardSize)
-      const pending = this.deps.shipper.chunks.get(toHex(name))
-      if (pending !== undefined) {
-        await this.deps.outbox.restore(coded, pending.rootNames, [...pending.lost])
-        await this.record(all, pieces, pending, [])
-        this.deps.shipper.resend(pending)
-        return
-      }
-      const { record, changes } = await this.prepare(name, coded, first.member)
-      const chunk = new Chunk(toHex(name), record)
-      const wanted = record.rows.flatMap(({ state }, index) => (isOpen(state) ? [index] : []))
-      if (wanted.length === 0) {
-        await this.record(all, pieces, undefined, changes)
-        return
-      }
-      await this.deps.outbox.keep(coded, chunk.rootNames, wanted)
-      const undo = (): Promise<unknown> => Promise.allSettled(wanted.map((index) => this.deps.outbox.drop(chunk.rootNames[index] ?? '', 0)))
-      try {
-        await this.record(all, pieces, chunk, [...changes, put(listKey.sealed(name), sealedRecord, record)])
-      } catch (error) {
-        await undo()
-        throw error
-      }
-      if (chunk.users.size === 0) {
-        await undo()
-        return
-      }
-      this.deps.outbox.gate.force(wanted.length * chunk.shardSize)
-      this.deps.alive.forget(chunk.name)
-      this.deps.shipper.add(chunk)
-    })
+  async keep(members: readonly Member[], coded: CodedChunk): Promise<void> {
+    await this.deps.references.run(() => this.keepNow(members, coded))
+    this.deps.tally.sealed(members.reduce((sum, { piece }) => sum + piece.length, 0), coded.compressed, coded.n * coded.shardSize)
+  }
+
+  private async keepNow(members: readonly Member[], coded: CodedChunk): Promise<void> {
+    const live = members.map((member, i) => ({ member, frame: coded.frames[i] })).filter(({ member }) => !isStopped(member))
+    const first = live[0]
+    if (first === undefined) return
+    const name = sealedName(coded.roots.slice(0, coded.k), this.deps.blake3)
+    const pieces = live.flatMap(({ frame }) => (frame === undefined ? [] : [{ sealed: name, frame }]))
+    const all = live.map(({ member }) => member)
+    const pending = this.deps.shipper.chunks.get(toHex(name))
+    if (pending !== undefined) {
+      await this.deps.outbox.restore(coded, pending.rootNames, [...pending.lost])
+      await this.record(all, pieces, pending, [])
+      this.deps.shipper.resend(pending)
+      return
+    }
+    const { record, changes } = await this.prepare(name, coded, first.member)
+    const chunk = new Chunk(toHex(name), record)
+    const wanted = record.rows.flatMap(({ state }, index) => (isOpen(state) ? [index] : []))
+    if (wanted.length === 0) {
+      await this.record(all, pieces, undefined, changes)
+      return
+    }
+    await this.deps.outbox.keep(coded, chunk.rootNames, wanted)
+    const undo = (): Promise<unknown> => Promise.allSettled(wanted.map((index) => this.deps.outbox.drop(chunk.rootNames[index] ?? '', 0)))
+    try {
+      await this.record(all, pieces, chunk, [...changes, put(listKey.sealed(name), sealedRecord, record)])
+    } catch (error) {
+      await undo()
+      throw error
+    }
+    if (chunk.users.size === 0) {
+      await undo()
+      return
+    }
+    this.deps.outbox.gate.force(wanted.length * chunk.shardSize)
+    this.deps.alive.forget(chunk.name)
+    this.deps.shipper.add(chunk)
   }
 
   /** The record of a chunk before it is sent: new, or the one that is there with its dead rows to be sent anew. */
