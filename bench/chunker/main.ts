@@ -1,6 +1,7 @@
 import { BUILDS, type Build } from '../../core/base/wasm.ts'
 import { CHUNK_LIMITS, loadChunker, type KeyedHash } from '../../core/chunker/chunker.ts'
 import { loadBlake3 } from '../../core/merkle/blake3.ts'
+import { noise } from '../noise.ts'
 import { report } from '../report.ts'
 import { Gear } from './gear.ts'
 import { fetchReleases, HISTORIES, versions, type History } from './histories.ts'
@@ -76,19 +77,6 @@ async function compareDedup(packages: History, divisor: number): Promise<void> {
   report({ bench, metric: `stored, ${of}`, value: share(keyed), unit: 'of all bytes', reference: share(gears) })
   const mean = (stores: readonly Store[]): number => total(stores, 'all') / total(stores, 'count') / 1024
   report({ bench, metric: `mean, ${of}`, value: mean(keyed), unit: 'KiB', reference: mean(gears) })
-}
-
-/** Bytes of a xorshift32 sequence. */
-function noise(length: number): Uint8Array {
-  const bytes = new Uint8Array(length)
-  let x = 0x53484f41
-  for (let i = 0; i < length; i++) {
-    x ^= x << 13
-    x ^= x >>> 17
-    x ^= x << 5
-    bytes[i] = x
-  }
-  return bytes
 }
 
 /** Seconds. */

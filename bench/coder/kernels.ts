@@ -2,10 +2,11 @@ import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { rm } from 'node:fs/promises'
 import { ReedSolomonErasure } from '@subspace/reed-solomon-erasure.wasm'
+import { noise } from '../noise.ts'
 import { report } from '../report.ts'
 import { BenchPage } from './browser.ts'
 import { isalRate } from './isal/isal.ts'
-import { best, kernelRates, noise } from './page/measure.ts'
+import { best, kernelRates } from './page/measure.ts'
 import type { KernelRates } from './page/results.ts'
 
 const GIB = 2 ** 30

@@ -1,6 +1,7 @@
 import { CHUNK_LIMITS, loadChunker } from '../../../core/chunker/chunker.ts'
 import { loadErasure } from '../../../core/erasure/erasure.ts'
 import { loadBlake3 } from '../../../core/merkle/blake3.ts'
+import { noise } from '../../noise.ts'
 import type { KernelRates } from './results.ts'
 
 const [K, N] = [10, 16]
@@ -50,17 +51,4 @@ function timed(work: () => unknown, times: number): number {
   const begin = performance.now()
   for (let i = 0; i < times; i++) work()
   return performance.now() - begin
-}
-
-/** Bytes of a xorshift32 sequence. */
-export function noise(length: number, seed: number): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(length)
-  let x = 0x53484f41 ^ seed
-  for (let i = 0; i < length; i++) {
-    x ^= x << 13
-    x ^= x >>> 17
-    x ^= x << 5
-    bytes[i] = x
-  }
-  return bytes
 }
