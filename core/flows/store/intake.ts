@@ -13,8 +13,6 @@ import { PACK_BYTES, type Packer } from './packer.ts'
 
 /** Files under this many bytes go into packs (docs/formats/chunk.md 1). */
 const SMALL_BYTES = 1024 * 1024
-/** Files that are looked at together at most: their contents are held in memory until the pack is sealed. */
-const TOGETHER = 256
 /** A pack that nothing more came for is written after this, in ms. */
 const PACK_IDLE_MS = 50
 
@@ -87,7 +85,7 @@ export class Intake {
   private takeSmall(size: number): FileEntry[] {
     const taken: FileEntry[] = []
     let sum = size
-    for (let next = this.queue[0]; next !== undefined && isSmall(next) && taken.length < TOGETHER; next = this.queue[0]) {
+    for (let next = this.queue[0]; next !== undefined && isSmall(next); next = this.queue[0]) {
       sum += next.record.size
       if (sum > PACK_BYTES) break
       taken.push(next)
