@@ -64,7 +64,7 @@ export default {
       to: {},
     },
     ...coreFloors,
-    room('core', NPM('@noble/[^/]+', '@hpcc-js/wasm-zstd', 'fzstd')),
+    room('core', NPM('@noble/[^/]+', '@hpcc-js/wasm-zstd', 'fzstd', '@scure/bip39', '@zxcvbn-ts/[^/]+', 'hash-wasm', 'yjs')),
     room('peer', '^core/', LIBP2P, NPM('@noble/[^/]+', 'classic-level', 'node-datachannel'), '^[a-z_/]+$'),
     room('relay', '^peer/', '^core/', '^[a-z_/]+$'),
     room('daemon', '^peer/', '^core/', NPM('classic-level'), '^[a-z_/]+$'),
