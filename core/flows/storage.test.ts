@@ -170,3 +170,54 @@ test('the same large file again, once all hosts of the first are gone, has a lin
   expect(await readAll(shared, 800_000, 7000)).toEqual(bytes.slice(800_000, 807_000))
   await reader.stop()
 })
+
+describe('a part of the drive', () => {
+  const forever = new AbortController().signal
+
+  test('is stored like a file, is shown to nobody, survives a restart, and opens by its link on another device', async () => {
+    const made = await world(16)
+    const device = made.device()
+    await device.start()
+    const bytes = noise(100_000)
+    const seed = await device.running.storePart(bytes, forever)
+    expect(device.running.snapshot().files).toEqual([])
+    expect(await reads(await device.running.seedReader(seed), bytes)).toBe(true)
+    await device.crash()
+    await device.start()
+    expect(device.running.snapshot().files).toEqual([])
+    expect(await reads(await device.running.seedReader(seed), bytes)).toBe(true)
+    const other = made.device()
+    await other.start()
+    expect(await reads(await other.running.seedReader(seed), bytes)).toBe(true)
+  })
+
+  test('is removed from its hosts when it is not kept any more, and no other with it', async () => {
+    const made = await world(0)
+    const hosts = await made.hosts(3)
+    const device = made.device()
+    await device.start()
+    const held = (): number => hosts.reduce((sum, { shardDisk }) => sum + shardDisk.shards.size, 0)
+    const first = await device.running.storePart(noise(5000, 1), forever)
+    const ofFirst = held()
+    const second = await device.running.storePart(noise(9000, 2), forever)
+    const ofSecond = held() - ofFirst
+    expect(Math.min(ofFirst, ofSecond)).toBeGreaterThan(0)
+    await device.running.keepParts([second])
+    await made.until(() => held() === ofSecond)
+    expect(await reads(await device.running.seedReader(second), noise(9000, 2))).toBe(true)
+    await expect(made.device().start().then((other) => other.seedReader(first))).rejects.toMatchObject({ code: 'link.gone' })
+  })
+
+  test('that no host takes is given up when whoever waits gives up, and leaves nothing behind', async () => {
+    const made = await world(0)
+    const device = made.device()
+    await device.start()
+    const late = new AbortController()
+    const storing = device.running.storePart(noise(5000), late.signal)
+    storing.catch(() => undefined)
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    late.abort()
+    await expect(storing).rejects.toMatchObject({ kind: 'aborted' })
+    await made.until(() => [...device.metaDisk.entries.keys()].every((key) => !/^(part|file|ref|sealed)\//.test(key)))
+  })
+})

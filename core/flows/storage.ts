@@ -1,4 +1,4 @@
-import { toBase64Url, type Bytes } from '../base/bytes.ts'
+import { toBase64Url, toHex, type Bytes } from '../base/bytes.ts'
 import { AppError, asAppError } from '../base/errors.ts'
 import type { Redundancy } from '../ports/coder.ts'
 import { Bell, isOver } from './bell.ts'
@@ -135,6 +135,36 @@ export class Storage implements Owner {
     return ownReader(entry, this.parts.journal, this.parts.fetcher)
   }
 
+  /**
+   * Stores a part of the drive as a file that nobody is shown. Resolves to its link seed once hosts have all of it and its link is published.
+   * Errors: what stopped the store; `aborted`. The part is removed then.
+   */
+  async storePart(bytes: Bytes, signal: AbortSignal): Promise<Bytes> {
+    const stop = this.until(signal)
+    const file = Object.assign(new Blob([bytes]), { name: 'drive', lastModified: Math.floor(this.deps.clock.now()) })
+    const part = await this.parts.table.createPart(file)
+    this.schedule(part)
+    try {
+      await this.stored(part, stop)
+    } catch (error) {
+      if (!this.stopped.signal.aborted) await this.remove(part.id)
+      throw error
+    }
+    return part.record.link
+  }
+
+  /** Removes all parts of the drive but those with these link seeds. */
+  async keepParts(links: readonly Bytes[]): Promise<void> {
+    const kept = new Set(links.map(toHex))
+    for (const part of this.parts.table.parts()) if (!kept.has(toHex(part.record.link))) await this.remove(part.id)
+  }
+
+  /** Reads what a link seed names: a file or part of this list, or of another device. Errors as `fileReader` and `openLink`. */
+  async seedReader(seed: Bytes, options: { signal?: AbortSignal } = {}): Promise<FileReader> {
+    const own = this.parts.table.withLink(seed)
+    return own === undefined ? this.linkReader(toBase64Url(seed), options) : this.fileReader(own.id)
+  }
+
   /** The backup file of the list. It holds the device secret. */
   async backup(): Promise<Bytes> {
     await this.parts.journal.idle()
@@ -150,7 +180,7 @@ export class Storage implements Owner {
     for (const entry of entries) this.schedule(entry)
     prover.wake()
     this.changed()
-    return entries.filter(({ record }) => record.status !== 'removing').length
+    return entries.filter(({ record, part }) => record.status !== 'removing' && !part).length
   }
 
   snapshot(): StorageSnapshot {
@@ -182,7 +212,7 @@ export class Storage implements Owner {
         await this.measure()
         listener(this.snapshot())
         await this.deps.clock.sleep(SNAPSHOT_MS, stop)
-        const busy = this.parts.table.shown().some(({ record }) => record.status === 'storing')
+        const busy = this.parts.table.kept().some(({ record }) => record.status === 'storing')
         await (busy ? Promise.race([change, this.deps.clock.sleep(TICK_MS - SNAPSHOT_MS, stop)]) : change)
       } catch (error) {
         if (!isOver(stop)) throw error
@@ -219,7 +249,7 @@ export class Storage implements Owner {
       if (file.record.status === 'failed' && (file.record.error === 'hosts.full' || file.record.error === 'hosts.refuse')) void this.guard(this.retry(file.id))
       this.finishWhenReady(file)
     }
-    for (const file of this.parts.table.shown()) if (isStale(file)) this.parts.finisher.add(file)
+    for (const file of this.parts.table.kept()) if (isStale(file)) this.parts.finisher.add(file)
     this.orphaned()
   }
 
@@ -241,6 +271,11 @@ export class Storage implements Owner {
 
   get redundancy(): Redundancy {
     return this.deps.redundancy ?? { k: 10, n: 16 }
+  }
+
+  private async stored(file: FileEntry, signal: AbortSignal): Promise<void> {
+    while (file.record.status === 'storing') await this.changes.wait(signal)
+    if (file.record.status !== 'stored') throw file.error ?? new AppError('aborted', 'aborted', 'the file was removed')
   }
 
   private finishWhenReady(file: FileEntry): void {

@@ -138,6 +138,7 @@ describe('keys of the list', () => {
     expect(listKey.secret(fromHex('0102030405060708'))).toBe('secret/0102030405060708')
     expect(listKey.ownSecret).toBe('secret-own')
     expect(listKey.file(id)).toBe(`file/${file}`)
+    expect(listKey.part(id)).toBe(`part/${file}`)
     expect(listKey.ref(id, 258)).toBe(`ref/${file}/00000102`)
     expect(listKey.piece(name)).toBe(`piece/${chunk}`)
     expect(listKey.sealed(name)).toBe(`sealed/${chunk}`)

@@ -13,6 +13,8 @@ export class FileEntry {
   /** 32 hexadecimal digits. */
   readonly id: string
   record: FileRecord
+  /** A part of the drive, which nobody is shown. */
+  readonly part: boolean
   /** Where the rest of it can be read, while that is so. */
   source: Blob | undefined
   /** The rest must be handed over again by a person. */
@@ -27,9 +29,10 @@ export class FileEntry {
   /** How often chunks of it went to other hosts in this run. */
   moves = 0
 
-  constructor(id: string, record: FileRecord) {
+  constructor(id: string, record: FileRecord, part = false) {
     this.id = id
     this.record = record
+    this.part = part
   }
 
   /** Bytes whose shards hosts have acknowledged; a chunk counts in part. */

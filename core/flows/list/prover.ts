@@ -58,9 +58,9 @@ export class Prover {
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       try {
-        for (const file of this.deps.table.shown().filter(isUnproved)) await this.prove(file, AbortSignal.any([signal, file.control.signal]))
+        for (const file of this.deps.table.kept().filter(isUnproved)) await this.prove(file, AbortSignal.any([signal, file.control.signal]))
         throwIfAborted(signal)
-        if (this.deps.table.shown().some(isUnproved)) await Promise.race([this.bell.wait(signal), ringOr(this.deps.hosts.changed, AGAIN_MS, this.deps.clock, signal)])
+        if (this.deps.table.kept().some(isUnproved)) await Promise.race([this.bell.wait(signal), ringOr(this.deps.hosts.changed, AGAIN_MS, this.deps.clock, signal)])
         else await this.bell.wait(signal)
       } catch (error) {
         if (isAppError(error, 'bug')) throw error

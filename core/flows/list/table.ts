@@ -1,4 +1,4 @@
-import { fromHex, toHex, type Bytes } from '../../base/bytes.ts'
+import { equal, fromHex, toHex, type Bytes } from '../../base/bytes.ts'
 import { deriveKeys, secretFingerprint, type DeviceKeys } from '../../account/keys.ts'
 import { fitType } from '../../formats/file-name.ts'
 import { LINK_RANDOM, linkSeed } from '../../formats/link.ts'
@@ -73,9 +73,24 @@ export class Table {
     return toHex(secret) === toHex(this.own)
   }
 
-  /** Files that are shown: all but those that are being removed. */
-  shown(): FileEntry[] {
+  /** All but what is being removed. */
+  kept(): FileEntry[] {
     return [...this.files.values()].filter(({ record }) => record.status !== 'removing')
+  }
+
+  /** Files that are shown: those that are kept, without the parts of the drive. */
+  shown(): FileEntry[] {
+    return this.kept().filter(({ part }) => !part)
+  }
+
+  /** Parts of the drive. */
+  parts(): FileEntry[] {
+    return this.kept().filter(({ part }) => part)
+  }
+
+  /** The file or part with this link seed, if it is kept here. */
+  withLink(seed: Bytes): FileEntry | undefined {
+    return this.kept().find(({ record }) => equal(record.link, seed))
   }
 
   /** Writes new files down, durably, all or none. */
@@ -84,13 +99,19 @@ export class Table {
     const entries = files.map((file) => {
       const name = freeName(file.path, (one) => names.has(one))
       names.add(name)
-      const entry = new FileEntry(toHex(this.deps.random.bytes(FILE_ID)), this.fresh(file, name))
-      entry.source = file.file
-      return entry
+      return this.make(file, name)
     })
     await this.deps.journal.write(entries.map(change), { strict: true })
     for (const entry of entries) this.files.set(entry.id, entry)
     return entries
+  }
+
+  /** Writes a new part of the drive down, durably. */
+  async createPart(file: SourceFile): Promise<FileEntry> {
+    const entry = this.make({ file, path: file.name }, file.name, true)
+    await this.deps.journal.write([{ put: listKey.part(fromHex(entry.id)), value: new Uint8Array() }, change(entry)], { strict: true })
+    this.files.set(entry.id, entry)
+    return entry
   }
 
   /** A file that waits for exactly these bytes to be handed over again, or stopped for want of them. */
@@ -110,8 +131,15 @@ export class Table {
 
   /** Forgets a file for good. */
   async forget(entry: FileEntry): Promise<void> {
-    await this.deps.journal.write([{ del: listKey.file(fromHex(entry.id)) }], { strict: true })
+    const id = fromHex(entry.id)
+    await this.deps.journal.write([{ del: listKey.file(id) }, ...(entry.part ? [{ del: listKey.part(id) }] : [])], { strict: true })
     this.files.delete(entry.id)
+  }
+
+  private make(file: FileToStore, name: string, part = false): FileEntry {
+    const entry = new FileEntry(toHex(this.deps.random.bytes(FILE_ID)), this.fresh(file, name), part)
+    entry.source = file.file
+    return entry
   }
 
   private fresh({ file }: FileToStore, name: string): FileRecord {
@@ -136,10 +164,12 @@ export class Table {
 
   private async loadFiles(): Promise<FileEntry[]> {
     const entries: FileEntry[] = []
+    const parts = new Set<string>()
+    for await (const key of this.deps.journal.keys('part/')) parts.add(key.slice('part/'.length))
     for await (const [key, record] of this.deps.journal.entries('file/', fileRecord)) {
       const id = key.slice('file/'.length)
       if (this.files.has(id)) continue
-      const entry = new FileEntry(id, record)
+      const entry = new FileEntry(id, record, parts.has(id))
       this.files.set(id, entry)
       entries.push(entry)
     }
