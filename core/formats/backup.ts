@@ -14,7 +14,7 @@ export interface ListEntry {
 export interface Backup {
   /** Milliseconds since 1970. */
   readonly created: number
-  /** In ascending order of key, without `host/…`. */
+  /** In ascending order of key, without `host/…` and `drive/…`. */
   readonly entries: readonly ListEntry[]
 }
 
@@ -35,9 +35,9 @@ const body: Codec<Backup> = versioned(
   }),
 )
 
-/** Whether an entry belongs in a backup: all but what was seen of hosts. */
+/** Whether an entry belongs in a backup: all but what was seen of hosts, and the drive, whose updates of two devices are merged and not put beside each other. */
 export function isBackedUp(key: string): boolean {
-  return !key.startsWith('host/')
+  return !key.startsWith('host/') && !key.startsWith('drive/')
 }
 
 /** The backup file of `backup`, whose entries are in key order. */

@@ -1,6 +1,7 @@
 import { toHex } from '../base/bytes.ts'
 import { decode, malformed, type Codec } from './codec.ts'
 import {
+  driveFragment,
   fileRecord,
   hostRecord,
   nodeRecord,
@@ -19,7 +20,7 @@ export const listKey = {
   ownSecret: 'secret-own',
   file: (id: Uint8Array): string => `file/${toHex(id)}`,
   part: (id: Uint8Array): string => `part/${toHex(id)}`,
-  ref: (id: Uint8Array, index: number): string => `ref/${toHex(id)}/${index.toString(16).padStart(8, '0')}`,
+  ref: (id: Uint8Array, index: number): string => `ref/${toHex(id)}/${hex8(index)}`,
   refs: (id: Uint8Array): string => `ref/${toHex(id)}/`,
   piece: (chunkId: Uint8Array): string => `piece/${toHex(chunkId)}`,
   sealed: (name: Uint8Array): string => `sealed/${toHex(name)}`,
@@ -28,9 +29,14 @@ export const listKey = {
   lease: (leaseId: Uint8Array): string => `lease/${toHex(leaseId)}`,
   host: (key: Uint8Array): string => `host/${toHex(key)}`,
   node: (name: Uint8Array): string => `node/${toHex(name)}`,
+  drive: (generation: number, index: number): string => `drive/${hex8(generation)}/${hex8(index)}`,
   release: (host: Uint8Array, leaseId: Uint8Array): string => `release/${toHex(host)}/${toHex(leaseId)}`,
   releases: (host: Uint8Array): string => `release/${toHex(host)}/`,
 } as const
+
+function hex8(number: number): string {
+  return number.toString(16).padStart(8, '0')
+}
 
 type Check = (value: Uint8Array) => unknown
 
@@ -55,6 +61,7 @@ const ENTRIES: readonly (readonly [key: RegExp, check: Check])[] = [
   [/^lease\/[0-9a-f]{32}$/, decodeReceipt],
   [/^host\/[0-9a-f]{64}$/, of(hostRecord)],
   [/^node\/[0-9a-f]{64}$/, of(nodeRecord)],
+  [/^drive\/[0-9a-f]{8}\/[0-9a-f]{8}$/, of(driveFragment)],
   [/^release\/[0-9a-f]{64}\/[0-9a-f]{32}$/, of(releaseRecord)],
 ]
 

@@ -65,6 +65,7 @@ codecContract('a sealed record', formatOf(list.sealedRecord), sealed)
 codecContract('a host record', formatOf(list.hostRecord), hosts)
 codecContract('a node record', formatOf(list.nodeRecord), fc.record({ length: fc.nat(65_536), holders: some(holder) }))
 codecContract('a release record', formatOf(list.releaseRecord), fc.record({ secret: fingerprint, expires: number, roots: fc.array(hash, { minLength: 1, maxLength: 4 }) }))
+codecContract('a fragment of the drive', formatOf(list.driveFragment), fc.record({ ends: fc.boolean(), bytes: fc.nat(50).chain(arbitraryBytes) }))
 codecContract('a secret record', formatOf(list.secretRecord), hash)
 
 describe('the path of a file', () => {
@@ -139,6 +140,7 @@ describe('keys of the list', () => {
     expect(listKey.ownSecret).toBe('secret-own')
     expect(listKey.file(id)).toBe(`file/${file}`)
     expect(listKey.part(id)).toBe(`part/${file}`)
+    expect(listKey.drive(10, 255)).toBe('drive/0000000a/000000ff')
     expect(listKey.ref(id, 258)).toBe(`ref/${file}/00000102`)
     expect(listKey.piece(name)).toBe(`piece/${chunk}`)
     expect(listKey.sealed(name)).toBe(`sealed/${chunk}`)
@@ -212,7 +214,7 @@ describe('a backup', () => {
   })
 
   it('holds no hosts and no unknown or malformed entries, although its hash is right', () => {
-    expect(isBackedUp(listKey.host(name))).toBe(false)
+    for (const key of [listKey.host(name), listKey.drive(0, 0)]) expect(isBackedUp(key)).toBe(false)
     expect(isBackedUp(entry.key)).toBe(true)
     refused(foreign(listKey.host(name), new Uint8Array(0)), 'format.range')
     refused(foreign('other', new Uint8Array(0)), 'format.range')

@@ -161,6 +161,16 @@ export interface ReleaseRecord {
   readonly roots: readonly Bytes[]
 }
 
+/** `drive/<generation>/<index>` */
+export interface DriveFragment {
+  /** The update ends with this fragment. */
+  readonly ends: boolean
+  readonly bytes: Bytes
+}
+
+/** Bytes of one fragment: under the 1 MiB of a backup's value, and a quick write for a browser's index. */
+export const DRIVE_FRAGMENT = 2 ** 19
+
 /** Names of all tree nodes of a file of 2^20 chunks (4 TiB) and more, under the 1 MiB of a backup's value. */
 const SHARE_NODES = 16_384
 /** Hosts that keep one object: 20 in a record, and as many that left it but still hold a lease. */
@@ -267,6 +277,8 @@ export const releaseRecord: Codec<ReleaseRecord> = versioned(
   1,
   struct<ReleaseRecord>({ secret: fingerprint, expires: uint(), roots: list(fixed(32), RECEIPT_SHARDS, 1) }),
 )
+
+export const driveFragment: Codec<DriveFragment> = versioned(1, struct<DriveFragment>({ ends: bool, bytes: bytes(DRIVE_FRAGMENT) }))
 
 /** `secret/<fp>` */
 export const secretRecord: Codec<Bytes> = versioned(1, fixed(32))
