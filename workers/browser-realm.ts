@@ -30,7 +30,7 @@ export function browserRealm({ script, files }: RealmInit): PeerRealm {
     report: (error) => {
       log('warn', 'something in the background failed', {}, error)
     },
-    openStorage: () => openBrowserStorage(files),
+    openStorage: () => openBrowserStorage(files, systemRandom),
     openCoder: () =>
       browserCoder(() => new Worker(script(coderWorkerUrl), { type: 'module', name: 'shoal-coder' })),
     loadBlake3: () => loadBlake3(),

@@ -3,6 +3,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { AppError } from '../core/base/errors.ts'
 import { loadBlake3 } from '../core/merkle/blake3.ts'
 import * as signatures from '../core/seal/ed25519.ts'
+import type { KeyWrap } from '../core/ports/key-wrap.ts'
+import { freshKeyWrap } from '../core/testkit/key-wrap.ts'
 import { MemoryMetaStore, memoryMetaDisk } from '../core/testkit/memory-meta-store.ts'
 import { MemoryShardStore, memoryShardDisk } from '../core/testkit/memory-shard-store.ts'
 import { storageWorld, type StorageWorld } from '../core/testkit/storage-world.ts'
@@ -23,9 +25,11 @@ class TestBrowser {
   relays: readonly string[] = []
   refuses = false
   private readonly world: StorageWorld
+  private readonly keyWrap: Promise<KeyWrap>
 
   constructor(world: StorageWorld) {
     this.world = world
+    this.keyWrap = freshKeyWrap(world.shards.random)
   }
 
   /** A tab of Shoal, running. */
@@ -55,6 +59,7 @@ class TestBrowser {
             delete: async (id) => void handles.delete(id),
             ids: async () => [...handles.keys()],
           },
+          keyWrap: await this.keyWrap,
           openVault: async () => ({ shards: new MemoryShardStore(this.vaultDisk), meta: new MemoryMetaStore(this.vaultIndex) }),
           persisted: async () => false,
           close: async () => undefined,

@@ -62,7 +62,7 @@ export async function startStorage(realm: PeerRealm, init: PeerInit, changed: Ch
   const relays = (await savedRelays(kept.device)) ?? init.relays
   const peer = await realm.connect({ seed: await peerSeed(kept.device, realm.random), relays })
   const { deps, close } = await readerDeps(realm, peer)
-  const storage = await createStorage({ ...deps, meta: kept.list, shards: kept.shards, reopenFile: (id) => kept.handles.file(id) })
+  const storage = await createStorage({ ...deps, meta: kept.list, shards: kept.shards, keyWrap: kept.keyWrap, reopenFile: (id) => kept.handles.file(id) })
   const hosting = await openHosting(realm, kept, peer, changed)
   const watching = new AbortController()
   const handles = new HandleKeeper(kept)

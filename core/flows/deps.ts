@@ -2,6 +2,7 @@ import type { AppError } from '../base/errors.ts'
 import type { Blake3 } from '../merkle/blake3.ts'
 import type { Clock, Random } from '../ports/clock.ts'
 import type { Coder, Redundancy } from '../ports/coder.ts'
+import type { KeyWrap } from '../ports/key-wrap.ts'
 import type { MetaStore } from '../ports/meta-store.ts'
 import type { Network, Records } from '../ports/network.ts'
 import type { ShardStore } from '../ports/shard-store.ts'
@@ -28,6 +29,8 @@ export interface StorageDeps extends ReaderDeps {
   readonly shards: ShardStore
   /** The list; nothing else may be kept in it. */
   readonly meta: MetaStore
+  /** Of this device: secrets in the list are wrapped by it. */
+  readonly keyWrap: KeyWrap
   /** 10 of 16 unless told otherwise. */
   readonly redundancy?: Redundancy
   /** A file that was added in an earlier run, where the platform can hand it again without asking anybody. */

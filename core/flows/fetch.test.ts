@@ -124,12 +124,12 @@ describe('reading', () => {
   test('an aborted read stops with `aborted`', async () => {
     const made = await world()
     await made.hosts(2)
-    const device = made.device()
+    const device = made.device({ pieceBytes: 200_000 })
     await device.start()
-    const id = await device.store(testFile('a', noise(9 * MIB)))
+    const id = await device.store(testFile('a', noise(2 * MIB)))
     const control = new AbortController()
     const reading = (async () => {
-      for await (const part of device.running.fileReader(id).read(0, 9 * MIB, { signal: control.signal })) if (part.length > 0) control.abort()
+      for await (const part of device.running.fileReader(id).read(0, 2 * MIB, { signal: control.signal })) if (part.length > 0) control.abort()
     })()
     expect((await failureOf(reading)).kind).toBe('aborted')
   })

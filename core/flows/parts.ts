@@ -11,6 +11,7 @@ import { fetchDeps, LinkReader } from './link/reader.ts'
 import { HealthKeeper } from './list/health.ts'
 import type { FileEntry } from './list/entry.ts'
 import { Prover } from './list/prover.ts'
+import { Secrets } from './list/secrets.ts'
 import { Table } from './list/table.ts'
 import { Mutex } from './mutex.ts'
 import { Alive } from './store/alive.ts'
@@ -38,6 +39,7 @@ export interface Owner {
 /** What a `Storage` is made of. */
 export interface Parts {
   readonly journal: Journal
+  readonly secrets: Secrets
   readonly table: Table
   readonly hosts: Hosts
   readonly search: Search
@@ -59,8 +61,9 @@ export function makeParts(deps: StorageDeps, storage: Owner): Parts {
   const { network, clock, blake3, coder, meta } = deps
   const { redundancy } = storage
   const journal = new Journal(meta)
-  const table = new Table({ ...deps, journal })
-  const pools = new Pools(deps, table, () => { hosts.changed.ring(); storage.changed() })
+  const secrets = new Secrets({ ...deps, journal })
+  const table = new Table({ ...deps, journal, secrets })
+  const pools = new Pools(deps, secrets, () => { hosts.changed.ring(); storage.changed() })
   const hosts = new Hosts({ pool: pools.own, journal, clock })
   const search = new Search({ network, hosts, clock })
   const outbox = new Outbox(deps.shards)
@@ -68,7 +71,7 @@ export function makeParts(deps: StorageDeps, storage: Owner): Parts {
   const changed = (): void => { storage.changed() }
   const failed: ShipperDeps['failed'] = (file, error) => { storage.failed(file, error) }
   const recorded: IntakeDeps['recorded'] = (file) => { storage.recorded(file) }
-  const keysOf: FinisherDeps['keysOf'] = (file) => table.keysOf(file.record.secret)
+  const keysOf: FinisherDeps['keysOf'] = (file) => secrets.keysOf(file.record.secret)
   const orphaned = (): void => { storage.orphaned() }
   const shipper = new Shipper({ hosts, search, outbox, journal, clock, changed, failed, leased: (chunk) => { storage.leased(chunk) }, orphaned })
   const alive = new Alive({ hosts, search, clock })
@@ -86,5 +89,5 @@ export function makeParts(deps: StorageDeps, storage: Owner): Parts {
   const fetching = fetchDeps(deps, hosts, (view, row) => { health.note(view, row) })
   const fetcher = new Fetcher(fetching)
   const links = new LinkReader({ ...deps, hosts, search, fetcher, getShard: fetching.getShard })
-  return { journal, table, hosts, search, outbox, tally, shipper, intake, finisher, releaser, health, prover, fetcher, links, close: () => pools.close() }
+  return { journal, secrets, table, hosts, search, outbox, tally, shipper, intake, finisher, releaser, health, prover, fetcher, links, close: () => pools.close() }
 }

@@ -168,7 +168,7 @@ export class Storage implements Owner {
   /** The backup file of the list. It holds the device secret. */
   async backup(): Promise<Bytes> {
     await this.parts.journal.idle()
-    return await backUp(this.deps.meta, this.deps.clock.now(), this.deps.blake3)
+    return await backUp(this.deps.meta, this.parts.secrets, this.deps.clock.now(), this.deps.blake3)
   }
 
   /** Merges a backup file; resolves to the number of files that came back. Errors: `invalid` `format.*`; `corrupt` `backup.damaged`. */

@@ -280,6 +280,24 @@ export function versioned<T>(version: number, codec: Codec<T>): Codec<T> {
   }
 }
 
+/** A value with the version of its layout: `codecs[0]` is version 1. For what is still read, and kept, in an older layout. */
+export function versions<T>(codecs: readonly Codec<T>[]): Codec<{ readonly version: number; readonly value: T }> {
+  return {
+    write(to, { version, value }) {
+      const codec = codecs[version - 1]
+      check(codec !== undefined)
+      to.push(Uint8Array.of(version))
+      codec?.write(to, value)
+    },
+    read(from) {
+      const version = from.take(1)[0] ?? 0
+      const codec = codecs[version - 1]
+      if (codec === undefined) throw malformed('format.version', `version ${String(version)} is not known here`)
+      return { version, value: codec.read(from) }
+    },
+  }
+}
+
 /** Encoding a value that its own format forbids is a fault of the caller. */
 function check(condition: boolean): void {
   if (!condition) throw new AppError('bug', 'format.unencodable', 'a value does not fit its format')

@@ -1,5 +1,5 @@
 import type { Bytes } from '../base/bytes.ts'
-import { bytes, fixed, list, oneOf, optional, refined, struct, text, uint, versioned, bool, type Codec } from './codec.ts'
+import { bytes, fixed, list, oneOf, optional, refined, struct, text, uint, versioned, versions, bool, type Codec } from './codec.ts'
 import { dataRows, frameFields, ROWS, SEALED_BYTES, shardSize } from './entry.ts'
 import { filePath, mediaType } from './file-name.ts'
 import { RECORD_HOLDERS } from './record-value.ts'
@@ -280,7 +280,12 @@ export const releaseRecord: Codec<ReleaseRecord> = versioned(
 
 export const driveFragment: Codec<DriveFragment> = versioned(1, struct<DriveFragment>({ ends: bool, bytes: bytes(DRIVE_FRAGMENT) }))
 
-/** `secret/<fp>` */
+/** Bytes of a wrapped secret: nonce and tag included, with room for other ways to wrap. */
+const WRAPPED_BYTES = 128
+
+/** `secret/<fp>` as a backup holds it. */
 export const secretRecord: Codec<Bytes> = versioned(1, fixed(32))
+/** `secret/<fp>` in a list: version 1 is the secret itself, version 2 wrapped by the device (core/ports/key-wrap.ts). */
+export const keptSecret = versions<Bytes>([fixed(32), bytes(WRAPPED_BYTES, 1)])
 /** `secret-own` */
 export const ownSecret: Codec<Bytes> = fingerprint

@@ -5,6 +5,8 @@ import { createReader, createStorage, type FileReader, type FileRow, type Reader
 import type { Clock } from '../ports/clock.ts'
 import type { Coder, Redundancy } from '../ports/coder.ts'
 import * as ed25519 from '../seal/ed25519.ts'
+import type { KeyWrap } from '../ports/key-wrap.ts'
+import { freshKeyWrap } from './key-wrap.ts'
 import { faultyMetaStore, faultyShardStore, Faults } from './faulty.ts'
 import { MemoryMetaStore, memoryMetaDisk } from './memory-meta-store.ts'
 import { MemoryShardStore, memoryShardDisk } from './memory-shard-store.ts'
@@ -94,6 +96,7 @@ export class Device {
   readonly handles = new Map<string, SourceFile>()
   faults = new Faults()
   readonly key = keyPair(0)
+  private readonly keyWrap: Promise<KeyWrap>
   private readonly world: StorageWorld
   private readonly options: DeviceOptions
   private storage: Storage | undefined
@@ -103,6 +106,7 @@ export class Device {
     this.options = options
     this.key = keyPair(1000 + world.shards.number())
     this.shardDisk = memoryShardDisk(options.quota)
+    this.keyWrap = freshKeyWrap(world.shards.random)
   }
 
   get running(): Storage {
@@ -123,6 +127,7 @@ export class Device {
       random,
       blake3,
       signatures: ed25519,
+      keyWrap: await this.keyWrap,
       ...(this.options.redundancy === undefined ? {} : { redundancy: this.options.redundancy }),
       reopenFile: (id) => Promise.resolve(this.handles.get(id)),
       report: (error) => void this.reports.push(error),

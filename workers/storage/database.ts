@@ -13,6 +13,8 @@ export interface ShoalSchema extends DBSchema {
   vault: { key: string; value: Uint8Array<ArrayBuffer> }
   /** Handles of files that are being stored, by file id: to go on after a restart without asking for the file. */
   handles: { key: string; value: FileSystemFileHandle }
+  /** Keys of this browser that no code can read out. */
+  keys: { key: string; value: CryptoKey }
 }
 
 /** Those of its object stores that hold bytes. */
@@ -20,10 +22,10 @@ export type BytesStore = 'list' | 'shards' | 'device' | 'vault'
 
 export type ShoalDatabase = IDBPDatabase<ShoalSchema>
 
-/** 2: `vault`. */
-const VERSION = 2
+/** 2: `vault`. 3: `keys`. */
+const VERSION = 3
 
-const STORES = ['list', 'shards', 'device', 'vault', 'handles'] as const
+const STORES = ['list', 'shards', 'device', 'vault', 'handles', 'keys'] as const
 
 type WriteTransaction = IDBPTransaction<ShoalSchema, StoreNames<ShoalSchema>[], 'readwrite'>
 
@@ -43,6 +45,7 @@ export async function openDatabase(name: string): Promise<ShoalDatabase> {
       upgrade(opened, from) {
         if (from < 1) for (const store of ['list', 'shards', 'device', 'handles'] as const) opened.createObjectStore(store)
         if (from < 2) opened.createObjectStore('vault')
+        if (from < 3) opened.createObjectStore('keys')
       },
       // A newer version in another tab must not wait for ever; what we do then fails as transient until the reload.
       blocking: () => database.close(),

@@ -1,8 +1,12 @@
+import type { Random } from '../../core/ports/clock.ts'
+import type { KeyWrap } from '../../core/ports/key-wrap.ts'
 import type { MetaStore } from '../../core/ports/meta-store.ts'
 import type { ShardStore } from '../../core/ports/shard-store.ts'
+import { aesKeyWrap } from '../../core/seal/key-wrap.ts'
 import { openShardStore } from '../../core/vault/shard-store.ts'
 import type { ShardFiles } from '../../core/vault/shard-files.ts'
 import { openDatabase } from './database.ts'
+import { deviceKey } from './device-key.ts'
 import { fencedFiles, raiseFence } from './fence.ts'
 import { idbFileHandles, type FileHandles } from './file-handles.ts'
 import { idbMetaStore } from './idb-meta-store.ts'
@@ -14,6 +18,8 @@ export interface BrowserStorage {
   readonly device: MetaStore
   readonly shards: ShardStore
   readonly handles: FileHandles
+  /** Wraps what must not lie open on the disk, by a key of this browser. */
+  readonly keyWrap: KeyWrap
   /** Opens what is held for others; called once, and closed with the rest. */
   openVault(): Promise<{ readonly shards: ShardStore; readonly meta: MetaStore }>
   /** Whether the browser promised to keep this origin's data when the disk is short. */
@@ -29,17 +35,19 @@ const VAULT = 'vault'
  * Opens the storage of this origin; only for its leader: whoever had it open before writes no more (docs/protocols/leader.md F1). Throws `transient`
  * `storage.refused` where the browser gives none (private windows), and the errors of the stores. `files` opens the shard files of a folder.
  */
-export async function openBrowserStorage(files: (folder: string) => Promise<ShardFiles>): Promise<BrowserStorage> {
+export async function openBrowserStorage(files: (folder: string) => Promise<ShardFiles>, random: Random): Promise<BrowserStorage> {
   const shardFiles = await files(FOLDER)
   const database = await openDatabase(DATABASE)
   const fence = await raiseFence(database)
   const shards = await openShardStore(fencedFiles(shardFiles, fence), idbMetaStore(database, 'shards', fence))
+  const keyWrap = aesKeyWrap(await deviceKey(database), random)
   let vault: ShardStore | undefined
   return {
     list: idbMetaStore(database, 'list', fence),
     device: idbMetaStore(database, 'device', fence),
     shards,
     handles: idbFileHandles(database),
+    keyWrap,
     async openVault() {
       const meta = idbMetaStore(database, 'vault', fence)
       vault = await openShardStore(fencedFiles(await files(VAULT), fence), meta)

@@ -9,6 +9,7 @@ import { shardStoreContract, testBytes, testRoot } from '../../core/testkit/shar
 import { installTransferHandlers } from '../errors.ts'
 import type { StorageBench } from '../testkit/storage-bench-worker.ts'
 import { openDatabase } from './database.ts'
+import { deviceKey } from './device-key.ts'
 import { raiseFence } from './fence.ts'
 import { idbFileHandles } from './file-handles.ts'
 import { idbMetaStore } from './idb-meta-store.ts'
@@ -297,5 +298,23 @@ describe('storage that a later leader has opened', () => {
     await expect(first!.remote.delete(testRoot(1))).rejects.toMatchObject(deposed)
     expect(await second!.remote.get(testRoot(1))).toEqual(bytes)
     expect((await second!.remote.list()).map(({ root }) => root)).toEqual([testRoot(1)])
+  })
+})
+
+describe('the key of a browser', () => {
+  it('stays the same when the database is opened again, and no code can read it out', async () => {
+    const name = uniqueName()
+    const first = await openDatabase(name)
+    const [key, same] = await Promise.all([deviceKey(first), deviceKey(first)])
+    await expect(crypto.subtle.exportKey('raw', key)).rejects.toThrow()
+    const iv = new Uint8Array(12)
+    const sealed = await crypto.subtle.encrypt({ name: 'AES-GCM', iv }, key, testBytes(32, 1))
+    first.close()
+    const second = await openDatabase(name)
+    for (const one of [same, await deviceKey(second)]) {
+      expect(new Uint8Array(await crypto.subtle.decrypt({ name: 'AES-GCM', iv }, one, sealed))).toEqual(testBytes(32, 1))
+    }
+    second.close()
+    indexedDB.deleteDatabase(name)
   })
 })

@@ -6,13 +6,7 @@ import { keyFromSeed } from '../../seal/ed25519.ts'
 import { HostPool } from '../../swarm/host-pool.ts'
 import type { ShardClient } from '../../swarm/shard-client.ts'
 import type { ReaderDeps } from '../deps.ts'
-
-/** What pools need to know of secrets. */
-export interface Secrets {
-  ownKeys(): DeviceKeys | undefined
-  keysOf(secret: Bytes): DeviceKeys | undefined
-  isOwn(secret: Bytes): boolean
-}
+import type { Secrets } from '../list/secrets.ts'
 
 /** Connections to hosts: as the tenant of the own secret, and, to release what was restored from elsewhere, as tenants of other secrets. */
 export class Pools {

@@ -1,21 +1,29 @@
-import { own, type Bytes } from '../../base/bytes.ts'
+import { fromHex, own, type Bytes } from '../../base/bytes.ts'
 import { decodeBackup, encodeBackup, isBackedUp, type ListEntry } from '../../formats/backup.ts'
 import { decode, encode } from '../../formats/codec.ts'
-import { fileRecord } from '../../formats/list.ts'
+import { fileRecord, secretRecord } from '../../formats/list.ts'
 import { listKey } from '../../formats/list-key.ts'
 import type { Blake3 } from '../../ports/blake3.ts'
 import type { MetaChange, MetaStore } from '../../ports/meta-store.ts'
 import type { Journal } from '../journal.ts'
+import type { Secrets } from './secrets.ts'
 
 /** Entries of a backup written in one batch. */
 const BATCH = 256
 
-/** The backup file of the whole list (docs/formats/list.md). It holds the device secret. */
-export async function backUp(meta: MetaStore, now: number, blake3: Blake3): Promise<Bytes> {
+/** The backup file of the whole list (docs/formats/list.md). It holds the secrets themselves. */
+export async function backUp(meta: MetaStore, secrets: Secrets, now: number, blake3: Blake3): Promise<Bytes> {
   const entries: ListEntry[] = []
-  for await (const [key, value] of meta.range('')) if (isBackedUp(key)) entries.push({ key, value: own(value) })
+  for await (const [key, value] of meta.range('')) if (isBackedUp(key)) entries.push({ key, value: bare(key, secrets) ?? own(value) })
   entries.sort((a, b) => (a.key < b.key ? -1 : 1))
   return encodeBackup({ created: Math.max(0, Math.floor(now)), entries }, blake3)
+}
+
+/** The value of a secret that opens on any device; `undefined` for other entries. */
+function bare(key: string, secrets: Secrets): Bytes | undefined {
+  if (!key.startsWith('secret/')) return undefined
+  const secret = secrets.secretOf(fromHex(key.slice('secret/'.length)))
+  return secret === undefined ? undefined : encode(secretRecord, secret)
 }
 
 /** What the file withstood when the backup was made is not taken over: hosts are asked again. */

@@ -1,17 +1,14 @@
 import { equal, fromHex, toHex, type Bytes } from '../../base/bytes.ts'
-import { deriveKeys, secretFingerprint, type DeviceKeys } from '../../account/keys.ts'
 import { fitType } from '../../formats/file-name.ts'
 import { LINK_RANDOM, linkSeed } from '../../formats/link.ts'
-import { FILE_ID, fileRecord, ownSecret, secretRecord, type FileRecord } from '../../formats/list.ts'
+import { FILE_ID, fileRecord, type FileRecord } from '../../formats/list.ts'
 import { listKey } from '../../formats/list-key.ts'
 import type { Blake3 } from '../../ports/blake3.ts'
 import type { Clock, Random } from '../../ports/clock.ts'
 import { put, type Journal } from '../journal.ts'
 import { FileEntry } from './entry.ts'
 import { freeName, isNameOf } from './names.ts'
-
-/** Bytes of a device secret. */
-const SECRET_BYTES = 32
+import type { Secrets } from './secrets.ts'
 
 /** A file as a browser hands it over: the platform's `File` is one. */
 export interface SourceFile extends Blob {
@@ -31,46 +28,28 @@ export interface TableDeps {
   readonly clock: Clock
   readonly random: Random
   readonly blake3: Blake3
+  readonly secrets: Secrets
 }
 
-/** The list of files in memory, and the secrets that their keys derive from. */
+/** The list of files in memory. */
 export class Table {
   readonly files = new Map<string, FileEntry>()
-  private readonly secrets = new Map<string, DeviceKeys>()
-  private own: Bytes = new Uint8Array()
   private readonly deps: TableDeps
 
   constructor(deps: TableDeps) {
     this.deps = deps
   }
 
-  /** Reads secrets and files; makes the device secret at the first run. Errors as `MetaStore`; `invalid` `format.*`. */
+  /** Reads secrets and files; makes a secret at the first run. Errors as `Secrets.load`. */
   async load(): Promise<void> {
-    for await (const [, secret] of this.deps.journal.entries('secret/', secretRecord)) await this.learn(secret)
-    const own = await this.deps.journal.read(listKey.ownSecret, ownSecret)
-    if (own !== undefined && this.secrets.has(toHex(own))) this.own = own
-    else await this.makeSecret()
+    await this.deps.secrets.load()
     await this.loadFiles()
   }
 
   /** Reads secrets and files that were restored. Resolves to the files that are new here. */
   async loadNew(): Promise<FileEntry[]> {
-    for await (const [, secret] of this.deps.journal.entries('secret/', secretRecord)) await this.learn(secret)
+    await this.deps.secrets.load()
     return await this.loadFiles()
-  }
-
-  /** The keys that a file's secret gives, or `undefined` when that secret is not on this device. */
-  keysOf(secret: Bytes): DeviceKeys | undefined {
-    return this.secrets.get(toHex(secret))
-  }
-
-  ownKeys(): DeviceKeys | undefined {
-    return this.keysOf(this.own)
-  }
-
-  /** Whether `secret` is the one that new files use. */
-  isOwn(secret: Bytes): boolean {
-    return toHex(secret) === toHex(this.own)
   }
 
   /** All but what is being removed. */
@@ -154,7 +133,7 @@ export class Table {
       sealedBytes: 0,
       scanned: false,
       link: linkSeed(this.deps.random.bytes(LINK_RANDOM), this.deps.blake3),
-      secret: this.own,
+      secret: this.deps.secrets.own,
       inline: undefined,
       error: undefined,
       share: undefined,
@@ -174,21 +153,6 @@ export class Table {
       entries.push(entry)
     }
     return entries
-  }
-
-  private async makeSecret(): Promise<void> {
-    const secret = this.deps.random.bytes(SECRET_BYTES)
-    const fingerprint = await this.learn(secret)
-    const changes = [put(listKey.secret(fingerprint), secretRecord, secret), put(listKey.ownSecret, ownSecret, fingerprint)]
-    await this.deps.journal.write(changes, { strict: true })
-    this.own = fingerprint
-  }
-
-  private async learn(secret: Bytes): Promise<Bytes> {
-    const fingerprint = secretFingerprint(secret, this.deps.blake3)
-    const name = toHex(fingerprint)
-    if (!this.secrets.has(name)) this.secrets.set(name, await deriveKeys(secret))
-    return fingerprint
   }
 }
 
