@@ -3,7 +3,7 @@
  * A label is never reused, never changed: a new meaning gets a new label.
  */
 export const LABELS = {
-  /** HKDF info: device secret → the keys of docs/formats/keys.md. */
+  /** HKDF info: master (the device secret while there is no account) → the keys of docs/formats/keys.md. */
   sealKey: 'shoal/1 seal key',
   dedupKey: 'shoal/1 dedup key',
   cutKey: 'shoal/1 cut key',
@@ -12,6 +12,19 @@ export const LABELS = {
   tenantKey: 'shoal/1 tenant key',
   /** HKDF info: seal key, salt frame hash → AES-256-GCM key of that frame. */
   frameKey: 'shoal/1 frame key',
+  /** HKDF info: master → keys of the account; the head's with the device index as salt. */
+  accountKey: 'shoal/1 account key',
+  driveKey: 'shoal/1 drive key',
+  rendezvousKey: 'shoal/1 rendezvous key',
+  headRecordKey: 'shoal/1 head record key',
+  headReadKey: 'shoal/1 head read key',
+  /** Before version and name in the salt of Argon2id (docs/formats/account.md 3). */
+  lockerSalt: 'shoal/1 locker salt',
+  /** HKDF info: stretched password → key pair of the locker's record, and key of its box. */
+  lockerRecordKey: 'shoal/1 locker record key',
+  lockerWrappingKey: 'shoal/1 locker wrapping key',
+  /** Associated data of a locker's box, behind the locker key. */
+  locker: 'shoal/1 locker',
   /** HKDF info: link seed → key pair of its record, and key of its share object. */
   linkRecordKey: 'shoal/1 link record key',
   linkReadKey: 'shoal/1 link read key',
