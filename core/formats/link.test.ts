@@ -5,7 +5,8 @@ import { toBase64Url, toHex } from '../base/bytes.ts'
 import { arbitraryBytes } from '../testkit/codec-contract.ts'
 import { nobleBlake3 } from '../testkit/noble-blake3.ts'
 import { formatLink, linkSeed, parseLink } from './link.ts'
-import { formatRecordValue, parseRecordValue, type RecordValue } from './record-value.ts'
+import { SEALED_LOCKER } from './locker.ts'
+import { formatRecordValue, parseLinkValue, parseRecordValue, type RecordValue } from './record-value.ts'
 
 const blake3 = nobleBlake3()
 
@@ -41,6 +42,7 @@ describe('a link', () => {
 describe('the value of a record', () => {
   const values: fc.Arbitrary<RecordValue> = fc.oneof(
     fc.constant({ kind: 'gone' as const }),
+    fc.record({ kind: fc.constant('locker' as const), sealed: arbitraryBytes(SEALED_LOCKER) }),
     fc.record({ kind: fc.constant('object' as const), name: arbitraryBytes(32), holders: fc.array(arbitraryBytes(32), { maxLength: 20 }) }),
   )
   const codeOf = (path: string): string => {
@@ -65,7 +67,30 @@ describe('the value of a record', () => {
     )
   })
 
-  it('is written as objects.md 5 says', () => {
+  it('is what any text is, or the text is refused with a reason', () => {
+    const parts = fc.constantFrom('', 'shoal', 'object', 'locker', 'gone', '1', '2', 'ab'.repeat(32), 'A'.repeat(208), 'A'.repeat(43))
+    const paths = fc.array(fc.oneof(parts, fc.string({ unit: 'binary' })), { maxLength: 8 }).map((path) => path.join('/'))
+    const known = paths.map((path) => `/shoal/${path}`)
+    fc.assert(
+      fc.property(fc.oneof(paths, known), (path) => {
+        if (codeOf(path) === 'accepted') expect(formatRecordValue(parseRecordValue(path))).toBe(path)
+        else expect(codeOf(path)).toMatch(/^(format|hex|base64)\.[a-z]+$/)
+      }),
+      { numRuns: 1_000 },
+    )
+  })
+
+  it('that is a locker is no value of a link', () => {
+    const locker = formatRecordValue({ kind: 'locker', sealed: new Uint8Array(SEALED_LOCKER) })
+    expect(parseRecordValue(locker).kind).toBe('locker')
+    expect(() => parseLinkValue(locker)).toThrow(expect.objectContaining({ kind: 'invalid', code: 'format.magic' }))
+    expect(parseLinkValue('/shoal/gone/1')).toEqual({ kind: 'gone' })
+  })
+
+  it('is written as objects.md 5 and account.md 3 say', () => {
+    const sealed = new Uint8Array(SEALED_LOCKER).fill(3)
+    expect(formatRecordValue({ kind: 'locker', sealed })).toBe(`/shoal/locker/1/${toBase64Url(sealed)}`)
+    expect(toBase64Url(sealed).length).toBe(208)
     const name = new Uint8Array(32).fill(1)
     const key = new Uint8Array(32).fill(2)
     expect(formatRecordValue({ kind: 'object', name, holders: [key] })).toBe(`/shoal/object/1/${toHex(name)}/${toBase64Url(key)}`)
@@ -76,6 +101,7 @@ describe('the value of a record', () => {
   it('is refused with the reason', () => {
     const name = 'ab'.repeat(32)
     const key = 'A'.repeat(43)
+    const box = 'A'.repeat(208)
     const known: [string, string][] = [
       ['', 'format.magic'],
       ['shoal/gone/1', 'format.magic'],
@@ -94,17 +120,28 @@ describe('the value of a record', () => {
       [`/shoal/object/1/${name}/${key}x`, 'format.range'],
       [`/shoal/object/1/${name}/${key.slice(1)}B`, 'base64.malformed'],
       [`/shoal/object/1/${name}${`/${key}`.repeat(21)}`, 'format.range'],
+      ['/shoal/locker', 'format.version'],
+      [`/shoal/locker/2/${box}`, 'format.version'],
+      ['/shoal/locker/1', 'format.short'],
+      ['/shoal/locker/1/', 'format.range'],
+      [`/shoal/locker/1/${box}A`, 'format.range'],
+      [`/shoal/locker/1/${box.slice(1)}`, 'format.range'],
+      [`/shoal/locker/1/${box.slice(1)}+`, 'base64.malformed'],
+      [`/shoal/locker/1/${box}/`, 'format.trailing'],
+      [`/shoal/locker/1/${box}/${key}`, 'format.trailing'],
     ]
     for (const [path, code] of known) expect([path, codeOf(path)]).toEqual([path, code])
     expect(codeOf(`/shoal/object/1/${name}${`/${key}`.repeat(20)}`)).toBe('accepted')
   })
 
-  it('is not written with too many holders or keys of another length', () => {
+  it('is not written with too many holders, or keys or a locker of another length', () => {
     const name = new Uint8Array(32)
     const bad: RecordValue[] = [
       { kind: 'object', name, holders: Array.from({ length: 21 }, () => name) },
       { kind: 'object', name: name.slice(1), holders: [] },
       { kind: 'object', name, holders: [name.slice(1)] },
+      { kind: 'locker', sealed: new Uint8Array(SEALED_LOCKER - 1) },
+      { kind: 'locker', sealed: new Uint8Array(SEALED_LOCKER + 1) },
     ]
     for (const value of bad) expect(() => formatRecordValue(value)).toThrow(expect.objectContaining({ code: 'format.unencodable' }))
   })

@@ -1,7 +1,7 @@
 import { AppError } from '../base/errors.ts'
 import { equal, fromHex, toHex, type Bytes } from '../base/bytes.ts'
 import { LEASE_SECONDS, orderShards, signReceipt } from '../formats/receipt.ts'
-import { parseRecordValue } from '../formats/record-value.ts'
+import { parseLinkValue } from '../formats/record-value.ts'
 import type { Blake3 } from '../merkle/blake3.ts'
 import type { Clock, Random } from '../ports/clock.ts'
 import type { Identity, Records } from '../ports/network.ts'
@@ -124,7 +124,7 @@ async function put({ root, size }: MessageOf<'put'>, tenant: TenantName, job: Jo
 async function putObject(request: MessageOf<'putObject'>, tenant: TenantName, job: Job, host: HostParts): Promise<void> {
   const { name, record } = request
   const view = await host.records.open(name, record)
-  const value = parseRecordValue(view.value)
+  const value = parseLinkValue(view.value)
   const bytes = await job.inbound.whole
   const right = value.kind === 'gone' ? bytes.length === 0 : bytes.length > 0 && equal(host.blake3.hash(bytes), value.name)
   if (!right) throw new AppError('corrupt', 'object.wrong-hash', 'the object is not the one that its record names')

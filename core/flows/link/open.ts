@@ -2,7 +2,7 @@ import { equal, toHex, type Bytes } from '../../base/bytes.ts'
 import { AppError, asAppError, isAppError, throwIfAborted } from '../../base/errors.ts'
 import { linkKeys, type LinkKeys } from '../../account/keys.ts'
 import { decode } from '../../formats/codec.ts'
-import { parseRecordValue, type RecordValue } from '../../formats/record-value.ts'
+import { parseLinkValue, type LinkValue } from '../../formats/record-value.ts'
 import { shareObject, type ShareObject } from '../../formats/share.ts'
 import type { Blake3 } from '../../ports/blake3.ts'
 import type { Clock } from '../../ports/clock.ts'
@@ -37,7 +37,7 @@ export interface OpenDeps {
 /** What one round of questions brought. */
 interface Round {
   /** Valid records, newest first. */
-  readonly values: { readonly value: RecordValue; readonly sequence: bigint }[]
+  readonly values: { readonly value: LinkValue; readonly sequence: bigint }[]
   readonly objects: Bytes[]
   /** How many said for certain that they have nothing. */
   denials: number
@@ -116,7 +116,7 @@ async function hear(round: Round, keys: LinkKeys, deps: OpenDeps, question: () =
   try {
     const { record, bytes } = await question()
     const view = await deps.records.open(keys.recordName, record)
-    round.values.push({ value: parseRecordValue(view.value), sequence: view.sequence })
+    round.values.push({ value: parseLinkValue(view.value), sequence: view.sequence })
     if (bytes.length > 0) round.objects.push(bytes)
   } catch (error) {
     if (isAppError(error, 'absent')) round.denials++
@@ -124,7 +124,7 @@ async function hear(round: Round, keys: LinkKeys, deps: OpenDeps, question: () =
 }
 
 async function openNewest(
-  value: Extract<RecordValue, { kind: 'object' }>,
+  value: Extract<LinkValue, { kind: 'object' }>,
   objects: readonly Bytes[],
   keys: LinkKeys,
   deps: OpenDeps,
