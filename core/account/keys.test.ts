@@ -88,9 +88,10 @@ describe('keys', () => {
   it('of one master are all different, and so are those of its devices', async () => {
     const master = new Uint8Array(32).fill(9)
     const heads = await Promise.all([0, 1, 256, 257, LAST_DEVICE].map((index) => headKeys(master, index)))
-    const keys = [master, ...Object.values(await deriveKeys(master)), ...Object.values(await accountKeys(master))]
-    keys.push(...heads.flatMap((head) => Object.values(head) as Bytes[]))
-    expect(new Set((keys as Bytes[]).map(toHex)).size).toBe(1 + 4 + 4 + 15)
+    const given: object[] = [await deriveKeys(master), await accountKeys(master), ...heads]
+    const keys = given.flatMap((one) => Object.values(one) as Bytes[])
+    expect(keys.length).toBe(4 + 4 + 15)
+    expect(new Set([master, ...keys].map(toHex)).size).toBe(keys.length + 1)
   })
 
   it('are not derived for a device index that is none', async () => {
