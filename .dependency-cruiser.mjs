@@ -124,6 +124,13 @@ export default {
       to: { path: ['^core/testkit/', '\\.test\\.ts$', '^(e2e|bench)/'] },
     },
     {
+      name: 'strength-is-apart',
+      comment: 'The dictionaries of the strength meter weigh 1.6 MB: the rest of the account does not load them.',
+      severity: 'error',
+      from: { path: '^core/account/', pathNot: ['^core/account/strength\\.ts$', TEST] },
+      to: { path: ['^core/account/strength\\.ts$', NPM('@zxcvbn-ts/[^/]+')], dependencyTypesNot: ['type-only'] },
+    },
+    {
       name: 'start-is-plain',
       comment: 'start/ runs before anything is installed: built-ins only. (chromium.mjs asks Playwright after the install.)',
       severity: 'error',
