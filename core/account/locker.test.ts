@@ -118,7 +118,7 @@ describe('a sealed locker', () => {
 
   it('of a later version is said to be one, and one that holds something else is refused', async () => {
     const keys = await lockerKeys('ada', 'right', cheap)
-    const seal = await sealer(keys.wrappingKey, concat([keys.recordName, utf8(LABELS.locker)]))
+    const seal = await sealer(keys.wrappingKey, concat([keys.recordName, utf8(LABELS.sealedLocker)]))
     const payload = encode(locker, value)
     const wrapped = async (changed: Bytes): Promise<Bytes> => concat([nonce, await seal(nonce, changed)])
     const later = payload.map((byte, at) => (at === 0 ? 2 : byte))

@@ -69,5 +69,5 @@ export async function openLocker(sealed: Bytes, keys: LockerKeys): Promise<Locke
 
 /** A box opens in its own record only. */
 function boundTo({ recordName }: LockerKeys): Bytes {
-  return concat([recordName, utf8(LABELS.locker)])
+  return concat([recordName, utf8(LABELS.sealedLocker)])
 }

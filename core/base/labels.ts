@@ -24,7 +24,7 @@ export const LABELS = {
   lockerRecordKey: 'shoal/1 locker record key',
   lockerWrappingKey: 'shoal/1 locker wrapping key',
   /** Associated data of a locker's box, behind the locker key. */
-  locker: 'shoal/1 locker',
+  sealedLocker: 'shoal/1 sealed locker',
   /** HKDF info: link seed → key pair of its record, and key of its share object. */
   linkRecordKey: 'shoal/1 link record key',
   linkReadKey: 'shoal/1 link read key',

@@ -111,7 +111,7 @@ def locker(name, password, memory, passes, lanes):
     value = {"master": fill(3, 32), "created": 1_790_000_000_000, "generation": 300}
     payload = (b"\1" + value["master"] + uint(value["created"]) + uint(value["generation"])).ljust(128, b"\0")
     nonce = fill(6, 12)
-    sealed = nonce + AESGCM(wrapping).encrypt(nonce, payload, public(seed) + b"shoal/1 locker")
+    sealed = nonce + AESGCM(wrapping).encrypt(nonce, payload, public(seed) + b"shoal/1 sealed locker")
     return {
         "name": name, "password": password, "cost": {"memory": memory, "passes": passes, "lanes": lanes}, "salt": salt, "stretched": stretched,
         "recordSeed": seed, "recordName": public(seed), "wrappingKey": wrapping, "value": value, "payload": payload, "nonce": nonce,
