@@ -2,9 +2,8 @@ import type { PeerId } from '@libp2p/interface'
 import { kadDHT, passthroughMapper, type KadDHT, type QueryEvent } from '@libp2p/kad-dht'
 import { own } from '../core/base/bytes.ts'
 import { AppError } from '../core/base/errors.ts'
-import { ipnsSelector } from 'ipns/selector'
 import type { CID } from 'multiformats/cid'
-import { validateRecord } from './record-format.ts'
+import { selectRecord, validateRecord } from './record-format.ts'
 
 /** Our own swarm, apart from that of IPFS, so that no built-in split into LAN and WAN applies. */
 export const DHT_PROTOCOL = '/shoal/kad/1.0.0'
@@ -51,7 +50,7 @@ export function shoalDht(mode: 'client' | 'server'): ReturnType<typeof kadDHT> {
     allowQueryWithZeroPeers: true,
     reprovide: REPROVIDE,
     validators: { ipns: validateRecord },
-    selectors: { ipns: ipnsSelector },
+    selectors: { ipns: selectRecord },
   })
 }
 
@@ -71,6 +70,19 @@ export function ownProviders(dht: KadDHT, cid: CID): Promise<PeerId[]> {
     throw new AppError('bug', 'dht.internals', 'kad-dht has no providers where it had them')
   }
   return (providers as { getProviders(cid: CID): Promise<PeerId[]> }).getProviders(cid)
+}
+
+/** The record under `key` in this peer's own store, which look-ups pass over; `undefined` when there is none that is valid. Throws `bug` `dht.internals`. */
+export async function ownRecord(dht: KadDHT, key: Uint8Array): Promise<Uint8Array | undefined> {
+  const fetching: unknown = 'contentFetching' in dht ? dht.contentFetching : undefined
+  if (typeof fetching !== 'object' || fetching === null || !('getLocal' in fetching)) {
+    throw new AppError('bug', 'dht.internals', 'kad-dht has no content fetching where it had it')
+  }
+  try {
+    return (await (fetching as { getLocal(key: Uint8Array, options: object): Promise<{ value: Uint8Array }> }).getLocal(key, {})).value
+  } catch {
+    return undefined
+  }
 }
 
 /** Where Kademlia puts a key, or the name of a peer. */

@@ -1,8 +1,9 @@
 import { publicKeyFromRaw } from '@libp2p/crypto/keys'
 import { createIPNSRecordWithExpiration, marshalIPNSRecord, multihashToIPNSRoutingKey, unmarshalIPNSRecord, type IPNSRecord } from 'ipns'
 import { ipnsValidator } from 'ipns/validator'
-import { own, type Bytes } from '../core/base/bytes.ts'
+import { equal, own, type Bytes } from '../core/base/bytes.ts'
 import { AppError } from '../core/base/errors.ts'
+import { isNewer, ranked, type Ranked } from '../core/formats/record-order.ts'
 import type { RecordView } from '../core/ports/network.ts'
 import { privateKeyFromSeed } from './identity.ts'
 
@@ -10,6 +11,8 @@ import { privateKeyFromSeed } from './identity.ts'
 export const MAX_RECORD = 10 * 1024
 /** Characters of a record's value (design.md 5). */
 const MAX_VALUE = 4096
+/** Sequences are 64 bits wide wherever they are kept. */
+const MAX_SEQUENCE = 2n ** 64n - 1n
 /** How long a resolver outside Shoal may cache it. Ours never do. */
 const TTL_NS = 0n
 
@@ -34,9 +37,13 @@ export async function signRecord(seed: Uint8Array, view: RecordView): Promise<By
 /** What a record says, unchecked but for its form. Throws `invalid` `record.malformed`. */
 export function parseRecord(record: Uint8Array): RecordView {
   if (record.length > MAX_RECORD) throw malformed(undefined)
-  const { value, sequence, validity } = unmarshal(record)
+  const form = unmarshal(record)
+  // Whoever passes a record on could otherwise write the same in other bytes, and each node would hold another one.
+  if ('signatureV1' in form || form.pubKey !== undefined || !equal(marshalIPNSRecord(form), record)) throw malformed(undefined)
+  const { value, sequence, validity } = form
   const expires = Date.parse(validity)
-  if (!value.startsWith('/') || value.length > MAX_VALUE || !Number.isFinite(expires)) throw malformed(undefined)
+  const sound = value.startsWith('/') && value.length <= MAX_VALUE && Number.isFinite(expires) && sequence >= 0n && sequence <= MAX_SEQUENCE
+  if (!sound) throw malformed(undefined)
   return { value, sequence, expires }
 }
 
@@ -60,6 +67,24 @@ export async function validateRecord(key: Uint8Array, record: Uint8Array): Promi
       throw new AppError('corrupt', 'record.forged', 'not signed by the key that names it', { cause })
     }
     throw malformed(cause)
+  }
+}
+
+/** Selector of `/ipns/` keys in the DHT: the index of the record that counts (core/formats/record-order.ts). What cannot be read counts least. */
+export function selectRecord(_key: Uint8Array, records: readonly Uint8Array[]): number {
+  let best: { readonly at: number; readonly rank: Ranked } | undefined
+  for (const [at, record] of records.entries()) {
+    const rank = rankOf(record)
+    if (rank !== undefined && isNewer(rank, best?.rank)) best = { at, rank }
+  }
+  return best?.at ?? 0
+}
+
+function rankOf(record: Uint8Array): Ranked | undefined {
+  try {
+    return ranked(parseRecord(record), record)
+  } catch {
+    return undefined
   }
 }
 

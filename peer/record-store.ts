@@ -1,8 +1,8 @@
 import { Record as DhtRecord } from '@libp2p/kad-dht'
 import { BaseDatastore } from 'datastore-core'
 import { Key, type Batch, type Datastore, type KeyQuery, type Pair, type Query } from 'interface-datastore'
-import { equal } from '../core/base/bytes.ts'
 import { AppError, asAppError } from '../core/base/errors.ts'
+import { compareRecords, ranked, type Ranked } from '../core/formats/record-order.ts'
 import type { Clock } from '../core/ports/clock.ts'
 import { PROVIDER_VALIDITY_MS } from './dht.ts'
 import { parsePeerId } from './identity.ts'
@@ -132,23 +132,26 @@ export class RecordStore extends BaseDatastore {
 
   private async putRecord(key: Key, value: Uint8Array): Promise<Key> {
     const next = payload(value)
-    const view = parseRecord(next)
-    const held = await this.held(key)
-    if (held !== undefined) {
-      const old = parseRecord(held)
-      if (old.sequence > view.sequence || (old.sequence === view.sequence && !equal(held, next))) {
-        throw new AppError('denied', 'record.older', 'a newer record is held')
-      }
-    } else if (this.records >= this.maxRecords) {
-      throw new AppError('quota', 'records.full', 'no room for another record')
-    }
+    const rank = ranked(parseRecord(next), next)
+    const known = await this.inner.has(key)
+    const held = known ? this.livingRank(await this.inner.get(key)) : undefined
+    // The very same is taken again: that is how a record stays.
+    if (held !== undefined && compareRecords(held, rank) > 0) throw new AppError('denied', 'record.older', 'a newer record is held')
+    if (!known && this.records >= this.maxRecords) throw new AppError('quota', 'records.full', 'no room for another record')
     await this.inner.put(key, alone(value))
-    if (held === undefined) this.records++
+    if (!known) this.records++
     return key
   }
 
-  private async held(key: Key): Promise<Uint8Array | undefined> {
-    return (await this.inner.has(key)) ? payload(await this.inner.get(key)) : undefined
+  /** The rank of what is held; none when it has ended or cannot be read, so that nothing dead keeps anything out. */
+  private livingRank(stored: Uint8Array): Ranked | undefined {
+    try {
+      const record = payload(stored)
+      const view = parseRecord(record)
+      return view.expires > this.clock.now() ? ranked(view, record) : undefined
+    } catch {
+      return undefined
+    }
   }
 
   private async putProvider(key: Key, value: Uint8Array): Promise<Key> {

@@ -1,8 +1,9 @@
 import { equal, own, type Bytes } from '../core/base/bytes.ts'
 import { AppError, throwIfAborted } from '../core/base/errors.ts'
+import { isNewer, ranked, type Ranked } from '../core/formats/record-order.ts'
 import type { RecordView, Records } from '../core/ports/network.ts'
 import type { PeerNode } from './assembly.ts'
-import { eventsUntil, routingTable, tableReady } from './dht.ts'
+import { eventsUntil, ownRecord, routingTable, tableReady } from './dht.ts'
 import { parseRecord, routingKey, signRecord, validateRecord } from './record-format.ts'
 
 /** How long a fresh peer waits for somebody to ask. */
@@ -51,17 +52,20 @@ export class DhtRecords implements Records {
     await this.somebodyToAsk(options.signal)
     const settled = new AbortController()
     const limit = AbortSignal.any([within(RESOLVE_WITHIN_MS, options.signal), settled.signal])
-    let newest: { readonly record: Uint8Array; readonly sequence: bigint } | undefined
+    let newest: Ranked | undefined
     let answered = 0
     // The answers are weighed here as they come: kad-dht itself yields a value only at the end, and throws it away when it cannot correct a stale holder.
     for await (const event of eventsUntil(this.node.services.dht.get(key, { signal: limit }), limit)) {
       if (event.name !== 'PEER_RESPONSE' || event.messageName !== 'GET_VALUE') continue
       answered++
-      const view = event.record === undefined ? undefined : await valid(key, event.record.value)
-      if (event.record === undefined || view === undefined || (newest !== undefined && view.sequence <= newest.sequence)) continue
+      const rank = await valid(key, event.record?.value)
+      if (rank === undefined || !isNewer(rank, newest)) continue
       if (newest === undefined) AbortSignal.timeout(NEWER_WITHIN_MS).addEventListener('abort', () => settled.abort(), { once: true })
-      newest = { record: event.record.value, sequence: view.sequence }
+      newest = rank
     }
+    // What this peer keeps as a server of the DHT counts beside the answers of others, never alone: it may be old.
+    const kept = answered === 0 ? undefined : await valid(key, await ownRecord(this.node.services.dht, key))
+    if (kept !== undefined && isNewer(kept, newest)) newest = kept
     if (newest !== undefined) return own(new Uint8Array(newest.record))
     // A look-up that was cut short proves nothing.
     if (answered > 0 && !limit.aborted) throw new AppError('absent', 'record.absent', 'nobody who answered has this record', { data: { answered } })
@@ -73,11 +77,12 @@ export class DhtRecords implements Records {
   }
 }
 
-/** What a valid record says; `undefined` for a forged, expired or malformed one, which says nothing. */
-async function valid(key: Uint8Array, record: Uint8Array): Promise<RecordView | undefined> {
+/** How a valid record counts; `undefined` for none, and for a forged, expired or malformed one, which says nothing. */
+async function valid(key: Uint8Array, record: Uint8Array | undefined): Promise<Ranked | undefined> {
+  if (record === undefined) return undefined
   try {
     await validateRecord(key, record)
-    return parseRecord(record)
+    return ranked(parseRecord(record), record)
   } catch {
     return undefined
   }

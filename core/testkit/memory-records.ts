@@ -1,6 +1,7 @@
 import { concat, equal, fromHex, toHex, utf8, type Bytes } from '../base/bytes.ts'
 import { AppError, throwIfAborted } from '../base/errors.ts'
 import { bytes, decode, encode, fixed, struct, text, uint } from '../formats/codec.ts'
+import { isNewer, ranked } from '../formats/record-order.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { RecordView, Records } from '../ports/network.ts'
 
@@ -18,7 +19,7 @@ export const toySignatures: RecordSignatures = {
   verify: (publicKey, message, signature) => equal(checksum(concat([publicKey, message])), signature),
 }
 
-/** What the DHT servers of a small world hold: the newest record per name. */
+/** What the DHT servers of a small world hold: per name the record that counts. */
 export class MemoryDht {
   readonly held = new Map<string, Bytes>()
   /** Servers that answer; 0 means that nobody can be asked. */
@@ -64,7 +65,7 @@ export class MemoryRecords implements Records {
     this.dht.published.set(key, (this.dht.published.get(key) ?? 0) + 1)
     if (this.dht.servers === 0) return 0
     const held = this.dht.held.get(key)
-    if (held === undefined || parse(held).sequence < view.sequence) this.dht.held.set(key, new Uint8Array(record))
+    if (held === undefined || isNewer(ranked(view, record), ranked(parse(held), held))) this.dht.held.set(key, new Uint8Array(record))
     return this.dht.servers
   }
 
