@@ -1,7 +1,9 @@
 import { AppError } from '../base/errors.ts'
 import { equal, fromHex, toHex, type Bytes } from '../base/bytes.ts'
+import { malformed } from '../formats/codec.ts'
 import { LEASE_SECONDS, orderShards, signReceipt } from '../formats/receipt.ts'
-import { parseLinkValue } from '../formats/record-value.ts'
+import { GONE_PATH } from '../formats/record-order.ts'
+import { parseRecordValue } from '../formats/record-value.ts'
 import type { Blake3 } from '../merkle/blake3.ts'
 import type { Clock, Random } from '../ports/clock.ts'
 import type { Identity, Records } from '../ports/network.ts'
@@ -10,6 +12,11 @@ import type { Message, MessageOf } from './messages.ts'
 import { rangeOf } from './range.ts'
 import type { SignLease, Vault } from './vault.ts'
 import type { TenantName } from './vault-index.ts'
+
+/** Kind and version of a record's value (formats/objects.md 5). */
+const OUR_PATH = /^\/shoal\/([a-z][a-z0-9-]*\/[1-9][0-9]*)(\/|$)/
+/** Kinds of which a host knows what their records come with. */
+const KNOWN_KINDS: readonly unknown[] = ['object/1', 'gone/1']
 
 const REQUESTS = ['offer', 'put', 'commit', 'get', 'has', 'release', 'renew', 'putObject', 'getObject'] as const
 
@@ -123,14 +130,25 @@ async function put({ root, size }: MessageOf<'put'>, tenant: TenantName, job: Jo
 
 async function putObject(request: MessageOf<'putObject'>, tenant: TenantName, job: Job, host: HostParts): Promise<void> {
   const { name, record } = request
-  const view = await host.records.open(name, record)
-  const value = parseLinkValue(view.value)
+  const { value, sequence, expires } = await host.records.open(name, record)
+  const hash = namedObject(value)
   const bytes = await job.inbound.whole
-  const right = value.kind === 'gone' ? bytes.length === 0 : bytes.length > 0 && equal(host.blake3.hash(bytes), value.name)
+  const right = hash === undefined ? bytes.length === 0 : bytes.length > 0 && equal(host.blake3.hash(bytes), hash)
   if (!right) throw new AppError('corrupt', 'object.wrong-hash', 'the object is not the one that its record names')
-  const { sequence } = view
-  const expires = Math.floor(view.expires / 1000)
-  await host.vault.objects.put({ tenant: fromHex(tenant), name, record, sequence, expires, bytes })
+  const alone = hash === undefined && value !== GONE_PATH
+  await host.vault.objects.put({ tenant: fromHex(tenant), name, record, sequence, expires: Math.floor(expires / 1000), bytes, alone })
+}
+
+/**
+ * The hash of the object that comes with a record; `undefined` for a tombstone, and for a record that stands for itself, of whatever kind or version: what
+ * clients of later days invent is kept by hosts of today. Throws `invalid` `format.*` for a path that is not ours.
+ */
+function namedObject(path: string): Bytes | undefined {
+  const kind = OUR_PATH.exec(path)?.[1]
+  if (kind === undefined) throw malformed('format.magic', 'a record of something else')
+  if (!KNOWN_KINDS.includes(kind)) return undefined
+  const value = parseRecordValue(path)
+  return value.kind === 'object' ? value.name : undefined
 }
 
 async function commit({ roots }: MessageOf<'commit'>, tenant: TenantName, host: HostParts): Promise<Bytes> {

@@ -68,7 +68,10 @@ export interface ShardClient {
   release(lease: Bytes, roots?: readonly Bytes[], options?: Cancellable): Promise<void>
   /** New dates for a lease whose shards are `entries`. Throws also `absent` `lease.absent`; `denied` `receipt.forged`. */
   renew(lease: Bytes, entries: readonly ReceiptShard[], options?: Cancellable): Promise<SignedReceipt>
-  /** Keeps `bytes` (at most 64 KiB; empty to remove) under `name` with the record that vouches for them. Throws also `denied` `record.older`. */
+  /**
+   * Keeps `bytes` (at most 64 KiB) under `name` with the record that vouches for them; none for a tombstone, and for a record that stands for itself. Throws also
+   * `denied` `record.older`, and `record.ended` when a tombstone is held.
+   */
   putObject(name: Bytes, record: Bytes, bytes: Bytes, options?: Cancellable): Promise<void>
   /** Throws also `absent` `object.absent`. */
   getObject(name: Bytes, options?: Cancellable): Promise<StoredObject>

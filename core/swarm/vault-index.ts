@@ -36,9 +36,14 @@ export interface HeldObject {
   readonly sequence: Bytes
   /** End of life of the record, seconds since 1970. */
   readonly expires: number
-  /** Bytes of the object; 0 once its owner removed it. */
+  /** Bytes of the object; 0 for a record without one. */
   readonly size: number
+  /** The record stands for itself and never had an object. Any other without bytes is a tombstone. */
+  readonly alone: boolean
 }
+
+/** Version of the entry of a record that stands for itself. */
+const ALONE = 2
 
 const shard: Codec<ReceiptShard> = struct({ root: fixed(32), size: uint(MAX_SHARD) })
 const version = <T>(codec: Codec<T>): Codec<T> => versioned(1, codec)
@@ -51,9 +56,9 @@ const holdCodec: Codec<Hold> = version(
 const leaseCodec: Codec<Lease> = version(
   struct<Lease>({ tenant: fixed(32), issued: uint(), expires: uint(), shards: list(shard, RECEIPT_SHARDS, 1) }),
 )
-const objectCodec: Codec<HeldObject> = version(
-  struct<HeldObject>({ tenant: fixed(32), record: bytes(MAX_RECORD), sequence: fixed(8), expires: uint(), size: uint(MAX_OBJECT) }),
-)
+const recordFields = { tenant: fixed(32), record: bytes(MAX_RECORD), sequence: fixed(8), expires: uint() }
+const objectCodec = version(struct<Omit<HeldObject, 'alone'>>({ ...recordFields, size: uint(MAX_OBJECT) }))
+const aloneCodec = versioned(ALONE, struct<Omit<HeldObject, 'alone' | 'size'>>(recordFields))
 
 export const HOLDS = 'hold/'
 export const STAGES = 'stage/'
@@ -94,8 +99,15 @@ export const encodeHold = (hold: Hold): Bytes => encode(holdCodec, hold)
 export const decodeHold = (value: Uint8Array): Hold => read(holdCodec, value)
 export const encodeLease = (lease: Lease): Bytes => encode(leaseCodec, { ...lease, shards: orderShards(lease.shards) })
 export const decodeLease = (value: Uint8Array): Lease => read(leaseCodec, value)
-export const encodeObject = (object: HeldObject): Bytes => encode(objectCodec, object)
-export const decodeObject = (value: Uint8Array): HeldObject => read(objectCodec, value)
+
+export function encodeObject({ alone, size, ...held }: HeldObject): Bytes {
+  return alone ? encode(aloneCodec, held) : encode(objectCodec, { ...held, size })
+}
+
+export function decodeObject(value: Uint8Array): HeldObject {
+  if (value[0] === ALONE) return { ...read(aloneCodec, value), size: 0, alone: true }
+  return { ...read(objectCodec, value), alone: false }
+}
 
 /** A value of our own index that cannot be read is our damage, not the fault of who asked. */
 function read<T>(codec: Codec<T>, value: Uint8Array): T {

@@ -1,5 +1,6 @@
 import { AppError } from '../base/errors.ts'
 import { equal, toHex, type Bytes } from '../base/bytes.ts'
+import { isNewer, type Ranked } from '../formats/record-order.ts'
 import type { MetaChange, MetaStore } from '../ports/meta-store.ts'
 import type { KeyedLocks } from './keyed-locks.ts'
 import type { StoredObject } from './shard-client.ts'
@@ -22,8 +23,10 @@ export interface NewObject {
   readonly record: Bytes
   readonly sequence: bigint
   readonly expires: number
-  /** Empty for one that its owner removed. */
+  /** None for one that its owner removed, and for a record that stands for itself. */
   readonly bytes: Bytes
+  /** The record stands for itself; without bytes and without this it is a tombstone. */
+  readonly alone?: boolean
 }
 
 /** Small whole objects of a vault: bytes and record change together, in one batch. */
@@ -38,21 +41,21 @@ export class ObjectShelf {
     this.locks = locks
   }
 
-  /** Throws `denied` `record.older` unless its sequence is higher than that of the record held, or the record is the very same; `quota` `host.full`. */
+  /**
+   * Throws `denied` unless the record takes the place of the one that is held (`compareRecords`) or is the very same: `record.ended` when that is a
+   * tombstone, else `record.older`; `quota` `host.full`.
+   */
   put(object: NewObject): Promise<void> {
     return this.locks.hold([objectKey(object.name)], async () => {
       const before = await this.read(object.name)
-      const sequence = sequenceBytes(object.sequence)
-      const order = before === undefined ? 1 : compare(sequence, before.sequence)
-      if (before !== undefined && order === 0 && equal(before.record, object.record)) return
-      if (order <= 0) throw new AppError('denied', 'record.older', 'a newer record is held already')
+      if (before !== undefined && equal(before.record, object.record)) return
+      const held = heldOf(object)
+      const { size } = held
+      if (before !== undefined && !isNewer(rank(held), rank(before))) throw refusal(held, before)
       const tenant = toHex(object.tenant)
       if (before === undefined) this.ledger.checkObjects(tenant)
-      const size = object.bytes.length
-      // A record without bytes takes room, too, unless it stands in for one that is here: on a full host things can be removed.
-      const reserved = await this.ledger.reserve(tenant, before === undefined ? Math.max(1, size) : size)
+      const reserved = await this.ledger.reserve(tenant, roomFor(held, before))
       try {
-        const held = { tenant: object.tenant, record: object.record, sequence, expires: object.expires, size }
         const body: MetaChange = size === 0 ? { del: bodyKey(object.name) } : { put: bodyKey(object.name), value: object.bytes }
         await this.meta.batch([{ put: objectKey(object.name), value: encodeObject(held) }, body], { strict: true })
         if (before !== undefined) this.book(before, -1)
@@ -105,8 +108,9 @@ export class ObjectShelf {
   }
 
   private book(held: HeldObject, sign: 1 | -1): void {
-    this.ledger.book(toHex(held.tenant), { bytes: sign * held.size, objects: sign })
-    this.ledger.bookDisk(sign * held.size)
+    const bytes = sign * weight(held)
+    this.ledger.book(toHex(held.tenant), { bytes, objects: sign })
+    this.ledger.bookDisk(bytes)
   }
 
   private async read(name: Bytes): Promise<HeldObject | undefined> {
@@ -121,7 +125,32 @@ function sequenceBytes(sequence: bigint): Bytes {
   return bytes
 }
 
-function compare(a: Uint8Array, b: Uint8Array): number {
-  const [left, right] = [toHex(a), toHex(b)]
-  return left < right ? -1 : left > right ? 1 : 0
+function heldOf({ tenant, record, sequence, expires, bytes, alone = false }: NewObject): HeldObject {
+  return { tenant, record, sequence: sequenceBytes(sequence), expires, size: bytes.length, alone }
+}
+
+function rank(held: HeldObject): Ranked {
+  const { buffer, byteOffset } = held.sequence
+  return { gone: isGone(held), sequence: new DataView(buffer, byteOffset).getBigUint64(0), record: held.record }
+}
+
+function isGone({ size, alone }: HeldObject): boolean {
+  return size === 0 && !alone
+}
+
+function refusal(held: HeldObject, before: HeldObject): AppError {
+  if (isGone(before) && !isGone(held)) return new AppError('denied', 'record.ended', 'the name has ended')
+  return new AppError('denied', 'record.older', 'a newer record is held already')
+}
+
+/** Bytes that count against room and tenant: where there is no object, those of the record. A tombstone counts as an entry only. */
+function weight(held: HeldObject): number {
+  return held.alone ? held.record.length : held.size
+}
+
+/** A tombstone takes room, too, unless it stands in for what is here: on a full host things can be removed. A record that is renewed takes what it is longer by. */
+function roomFor(held: HeldObject, before: HeldObject | undefined): number {
+  if (before === undefined) return Math.max(1, weight(held))
+  const freed = held.alone && before.alone && equal(held.tenant, before.tenant) ? weight(before) : 0
+  return Math.max(0, weight(held) - freed)
 }
