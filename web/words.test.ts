@@ -28,7 +28,7 @@ describe('the words on the page', () => {
 
   it.each([
     ...['storage.full', 'hosts.full', 'hosts.refuse', 'host.full', 'file.changed', 'file.unreadable', 'file.storing', 'file.absent', 'secret.unknown', 'list.damaged'],
-    ...['link.damaged', 'link.gone', 'link.absent', 'link.unreachable', 'link.unpublished', 'share.damaged', 'share.hosts', 'object.large'],
+    ...['link.damaged', 'link.gone', 'link.absent', 'link.unreachable', 'link.unpublished', 'link.ended', 'share.damaged', 'share.hosts', 'object.large'],
     ...['chunk.too-few', 'chunk.damaged', 'outbox.lost', 'shard.io', 'meta.failed', 'storage.failed', 'storage.refused', 'tab.waiting', 'leader.lost', 'leader.deposed', 'reader.only'],
     ...['coder.crashed', 'coder.busy', 'peer.crashed', 'kernel.unsupported', 'hosts.none', 'hosts.busy', 'host.resting', 'host.busy', 'host.stalled', 'peer.unreachable'],
     ...['download.lost', 'download.length', 'download.unasked', 'download.unready', 'download.unknown', 'clipboard.refused'],

@@ -130,6 +130,7 @@ const BY_CODE: Readonly<Record<string, Explain>> = {
   'coder.busy': say('This device is busy', 'Nothing is lost.', 'Try again in a moment.'),
   'share.hosts': say('This file lies on more hosts than a link can name', 'Its pieces are stored, but no link can be made.', 'Remove this entry and add the file again.'),
   'object.large': say('This file is too large for one link', 'Its pieces are stored, but no link can be made.', 'Add it in several parts.'),
+  'link.ended': say('The link of this file was taken back', 'The file was removed on another device or before the backup was restored. A link that was taken back never opens again.', 'Remove this entry and add the file again.'),
   'share.damaged': say('What this link leads to is damaged', 'It was not used.', 'Ask the person who sent the link for a new one.'),
   'hosts.none': say('No host took it', 'Nothing is lost.', 'This page keeps trying.'),
   'hosts.busy': say('Too many hosts are in use at once', 'Nothing is lost.', 'Try again in a moment.'),

@@ -1,5 +1,5 @@
 import { fromHex, toHex, type Bytes } from '../../base/bytes.ts'
-import { AppError, asAppError, isAppError, throwIfAborted } from '../../base/errors.ts'
+import { AppError, isAppError } from '../../base/errors.ts'
 import { linkKeys, type LinkKeys } from '../../account/keys.ts'
 import { encode } from '../../formats/codec.ts'
 import { lastName } from '../../formats/file-name.ts'
@@ -11,10 +11,8 @@ import type { PeerKey, Records } from '../../ports/network.ts'
 import { sealObject, type SealedObject } from '../../seal/object.ts'
 import type { Search } from '../hosts/search.ts'
 import type { FileEntry } from '../list/entry.ts'
+import { offer, tellAll } from '../records/place.ts'
 import { buildShare, type BuiltShare, type ShareDeps } from './share.ts'
-
-/** A DHT that takes longer than this, in ms, does not hold up a removal. */
-const OFFER_MS = 15_000
 
 export interface PublisherDeps extends ShareDeps {
   readonly search: Search
@@ -34,7 +32,8 @@ export class Publisher {
   /**
    * Puts the share object of a file whose pieces are all stored, with a record newer than any before. What is about to be put goes to
    * `intend` first, so that it can be taken back whatever happens. Resolves to what the list keeps.
-   * Errors: as `buildShare`; `transient` `hosts.none` when no host took the object; `aborted`.
+   * Errors: as `buildShare`; `transient` `hosts.none` when no host took the object, `denied` `link.ended` when one holds word of its owner that the
+   * link is taken back; `aborted`.
    */
   async publish(
     file: FileEntry,
@@ -74,22 +73,12 @@ export class Publisher {
     if (share === undefined) return []
     const keys = await linkKeys(link)
     // The same bytes at every attempt: a holder whose answer was lost takes them again.
-    const record = await this.sign(keys, undefined, share.sequence, share.sequence)
-    const told = await Promise.all(share.holders.map((host) => this.tell(toHex(host), keys.recordName, record, new Uint8Array(), signal)))
-    await this.offer(keys.recordName, record, signal)
-    // A holder with a newer record was told otherwise since, and will never take this one.
+    const record = await this.sign(keys, undefined, share.sequence)
+    const tombstone = { name: keys.recordName, record, bytes: new Uint8Array() }
+    const told = await tellAll(tombstone, share.holders.map(toHex), this.deps, signal)
+    await offer(tombstone, this.deps, signal)
+    // Only another tombstone keeps this one out: the holder knows.
     return share.holders.filter((_, i) => told[i] !== true && !(isAppError(told[i]) && told[i].code === 'record.older'))
-  }
-
-  /** Puts a record into the DHT if that works within a while: its holders publish it as well. */
-  private async offer(name: Bytes, record: Bytes, signal: AbortSignal): Promise<void> {
-    const over = new AbortController()
-    const stop = AbortSignal.any([signal, over.signal])
-    const publishing = this.deps.records.publish(name, record, { signal: stop }).catch(() => 0)
-    const late = this.deps.clock.sleep(OFFER_MS, stop).catch(() => undefined)
-    await Promise.race([publishing, late])
-    over.abort()
-    throwIfAborted(signal)
   }
 
   private async put(
@@ -99,21 +88,12 @@ export class Publisher {
     signal: AbortSignal,
   ): Promise<PeerKey[]> {
     const record = await this.sign(keys, { name: object.name, holders: chosen.map(fromHex) }, sequence)
-    const took = await Promise.all(chosen.map((host) => this.tell(host, keys.recordName, record, object.bytes, signal)))
+    const took = await tellAll({ name: keys.recordName, record, bytes: object.bytes }, chosen, this.deps, signal)
     const holders = chosen.filter((_, i) => took[i] === true)
-    if (holders.length === 0) throw new AppError('transient', 'hosts.none', 'no host took the share object', causeOf(took))
-    return holders
-  }
-
-  private async tell(host: PeerKey, name: Bytes, record: Bytes, object: Bytes, signal: AbortSignal): Promise<AppError | true> {
-    try {
-      const client = await this.deps.hosts.client(host, signal)
-      await client.putObject(name, record, object, { signal })
-      return true
-    } catch (error) {
-      throwIfAborted(signal)
-      return asAppError(error, 'transient', 'host.failed')
-    }
+    if (holders.length > 0) return holders
+    const ended = took.find((one) => isAppError(one) && one.code === 'record.ended')
+    if (ended !== undefined) throw new AppError('denied', 'link.ended', 'the link was taken back for good', { cause: ended })
+    throw new AppError('transient', 'hosts.none', 'no host took the share object', causeOf(took))
   }
 
   /** Hosts of the file first, then the other connected ones: the object is small, and every reader needs it. */
@@ -122,9 +102,10 @@ export class Publisher {
     return [...connected.filter((key) => own.has(key)), ...connected.filter((key) => !own.has(key))].slice(0, RECORD_HOLDERS)
   }
 
-  private sign(keys: LinkKeys, object: { readonly name: Bytes; readonly holders: readonly Bytes[] } | undefined, sequence: number, from = this.deps.clock.now()): Promise<Bytes> {
+  private sign(keys: LinkKeys, object: { readonly name: Bytes; readonly holders: readonly Bytes[] } | undefined, sequence: number): Promise<Bytes> {
     const value = formatRecordValue(object === undefined ? { kind: 'gone' } : { kind: 'object', ...object })
-    const expires = from + LEASE_SECONDS * 1000
+    // Counted from the sequence, so that the same is signed as the same bytes whenever: of two that differ, servers of the DHT keep out one that hosts renew.
+    const expires = sequence + LEASE_SECONDS * 1000
     return this.deps.records.sign(keys.recordSeed, { value, sequence: BigInt(sequence), expires })
   }
 }

@@ -40,6 +40,7 @@ const KINDS: Readonly<Record<string, ErrorKind>> = {
   'secret.unknown': 'invalid',
   'object.large': 'invalid',
   'share.hosts': 'invalid',
+  'link.ended': 'denied',
 }
 
 /** The row of `entry` at `now` (ms). */
