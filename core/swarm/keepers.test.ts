@@ -7,7 +7,7 @@ import { FakeClock, settle } from '../testkit/fake-clock.ts'
 import { keyPair, shardWorld } from '../testkit/shard-world.ts'
 import { advertKeeper } from './advert-keeper.ts'
 import { KeyedLocks } from './keyed-locks.ts'
-import { REPUBLISH_LANES, REPUBLISH_STEP } from './limits.ts'
+import { REPUBLISH_FIRST, REPUBLISH_LANES, REPUBLISH_STEP } from './limits.ts'
 import { keepRecords } from './record-keeper.ts'
 import { TokenBucket } from './token-bucket.ts'
 
@@ -44,6 +44,25 @@ describe('the record keeper', () => {
     await keeping
     await world.clock.advance(2 * REPUBLISH_STEP)
     expect(world.dht.published.get(long)).toBe(2)
+  })
+
+  test('tries again soon, and ever less so, while no server takes anything, and is back at six hours once one does', async () => {
+    const { world, host, put } = await scene()
+    const name = await put(1003, 30 * 86_400_000)
+    world.dht.servers = 0
+    const stop = new AbortController()
+    const keeping = keepRecords({ objects: host.vault.objects, records: world.records, clock: world.clock, report: (error) => expect.unreachable(error.code) }, stop.signal)
+    const after = async (ms: number) => {
+      await world.clock.advance(ms)
+      return world.dht.published.get(name)
+    }
+    await settle()
+    expect([await after(REPUBLISH_FIRST - 1), await after(1)]).toEqual([1, 2])
+    world.dht.servers = 1
+    expect([await after(2 * REPUBLISH_FIRST - 1), await after(1)]).toEqual([2, 3])
+    expect([await after(REPUBLISH_STEP - 1), await after(1)]).toEqual([3, 4])
+    stop.abort()
+    await keeping
   })
 
   test('publishes a few at a time, and reports failures without stopping', async () => {

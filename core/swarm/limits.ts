@@ -97,6 +97,8 @@ export const EXPIRY_GRACE = 2 * 24 * 60 * 60
 export const SWEEP_STEP = 60 * 60_000
 /** How often a host publishes the records it holds, in ms: half of what a DHT server keeps them, and a quarter of a day. */
 export const REPUBLISH_STEP = 6 * 60 * 60_000
+/** A round of which nobody took anything is repeated after this, in ms, then after twice as long: the servers of the DHT may be starting, too. */
+export const REPUBLISH_FIRST = 60_000
 /** Records published at once. */
 export const REPUBLISH_LANES = 4
 
