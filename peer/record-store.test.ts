@@ -61,12 +61,41 @@ describe('what kad-dht keeps', () => {
     expect(await store.get(key('a'))).toEqual(newer)
   })
 
-  it('the same record again is taken, as republishing needs; another one of the same sequence is not', async () => {
+  it('the same record again is taken, as republishing needs', async () => {
     await store.put(key('a'), await stored(5n))
     const later = await stored(5n, '/x', clock.now() + HOUR, clock.now() + 1000 * HOUR)
     await store.put(key('a'), later)
     expect(await store.get(key('a'))).toEqual(later)
-    await expect(store.put(key('a'), await stored(5n, '/y'))).rejects.toMatchObject({ code: 'record.older' })
+  })
+
+  it('nothing takes the place of a tombstone, which takes that of any other, so that all orders of arrival end alike', async () => {
+    const gone = await stored(1n, '/shoal/gone/1')
+    const live = [await stored(5n), await stored(6n)]
+    await store.put(key('a'), live[1]!)
+    await store.put(key('a'), gone)
+    for (const value of live) await expect(store.put(key('a'), value)).rejects.toMatchObject({ kind: 'denied', code: 'record.older' })
+    expect(await store.get(key('a'))).toEqual(gone)
+    await store.put(key('a'), gone)
+  })
+
+  it('of two of the same sequence the same one stays, whichever came first', async () => {
+    const both = [await stored(5n, '/x'), await stored(5n, '/y')]
+    for (const [name, order] of [['a', both], ['b', both.toReversed()]] as const) {
+      for (const value of order) await store.put(key(name), value).catch((error: unknown) => expect(error).toMatchObject({ code: 'record.older' }))
+    }
+    expect(await store.get(key('a'))).toEqual(await store.get(key('b')))
+  })
+
+  it('a record past its end of life, and what is no record, keep nothing out', async () => {
+    const last = await stored(9n, '/shoal/gone/1', clock.now(), clock.now() + HOUR)
+    await store.put(key('a'), last)
+    clock.jump(clock.now() + 2 * HOUR)
+    const next = await stored(1n)
+    await store.put(key('a'), next)
+    await inner.put(key('b'), new SeededRandom(2).bytes(50))
+    store = await RecordStore.open({ inner, clock, self, maxRecords: 2 })
+    await store.put(key('b'), next)
+    expect(await store.get(key('b'))).toEqual(next)
   })
 
   it('of two puts at the same time the newer one stays, in whatever order they come', async () => {
