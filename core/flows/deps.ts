@@ -7,6 +7,8 @@ import type { MetaStore } from '../ports/meta-store.ts'
 import type { Network, Records } from '../ports/network.ts'
 import type { ShardStore } from '../ports/shard-store.ts'
 import type { Signatures } from '../swarm/shard-client.ts'
+import type { Hosts } from './hosts/hosts.ts'
+import type { Search } from './hosts/search.ts'
 import type { SourceFile } from './list/table.ts'
 
 /** What reading a link takes. */
@@ -35,4 +37,10 @@ export interface StorageDeps extends ReaderDeps {
   readonly redundancy?: Redundancy
   /** A file that was added in an earlier run, where the platform can hand it again without asking anybody. */
   readonly reopenFile?: (id: string) => Promise<SourceFile | undefined>
+}
+
+/** What records of an account, and what they name, are found and placed with. */
+export interface SwarmParts extends Pick<ReaderDeps, 'records' | 'blake3' | 'clock' | 'random'> {
+  readonly hosts: Hosts
+  readonly search: Search
 }

@@ -2,13 +2,13 @@ import { toBase64Url, toHex, type Bytes } from '../base/bytes.ts'
 import { AppError, asAppError } from '../base/errors.ts'
 import type { Redundancy } from '../ports/coder.ts'
 import { Bell, isOver } from './bell.ts'
-import type { StorageDeps } from './deps.ts'
+import type { StorageDeps, SwarmParts } from './deps.ts'
 import { ownReader } from './fetch/files.ts'
 import type { FileReader } from './fetch/reader.ts'
 import { backUp, restoreBackup } from './list/backup.ts'
-import type { FileEntry } from './list/entry.ts'
+import { isRemoved, isStale, matches, type FileEntry } from './list/entry.ts'
 import { rowOf, type FileRow } from './list/status.ts'
-import type { FileToStore, SourceFile } from './list/table.ts'
+import type { FileToStore } from './list/table.ts'
 import { nextSequence } from './link/publisher.ts'
 import type { LinkView } from './link/reader.ts'
 import type { Owner, Parts } from './parts.ts'
@@ -61,6 +61,13 @@ export class Storage implements Owner {
     for (const part of [search, shipper, intake, finisher, releaser, health, prover]) this.loops.push(this.guard(part.run(signal)))
     for (const file of files) this.schedule(file)
     await journal.idle()
+  }
+
+  /** For the records of an account. */
+  get swarm(): SwarmParts {
+    const { hosts, search } = this.parts
+    const { records, blake3, clock, random } = this.deps
+    return { hosts, search, records, blake3, clock, random }
   }
 
   /** Adds files to the list, durably, and begins to store them. Resolves to their ids, in order; a file that was waited for keeps its id. */
@@ -380,16 +387,4 @@ export class Storage implements Owner {
       if (!this.stopped.signal.aborted || failure.kind === 'bug') this.deps.report?.(failure)
     }
   }
-}
-
-function isRemoved({ record }: FileEntry): boolean {
-  return record.status === 'removing'
-}
-
-function isStale({ record }: FileEntry): boolean {
-  return record.status === 'stored' && record.share?.stale === true
-}
-
-function matches({ record }: FileEntry, source: SourceFile): boolean {
-  return record.size === source.size && record.modified === Math.max(0, Math.floor(source.lastModified))
 }

@@ -42,3 +42,18 @@ export class FileEntry {
     return Math.max(0, this.record.sealedBytes - waiting)
   }
 }
+
+/** Whether it is on its way out. */
+export function isRemoved({ record }: FileEntry): boolean {
+  return record.status === 'removing'
+}
+
+/** Whether its share object is to be made again: chunks went to other hosts since. */
+export function isStale({ record }: FileEntry): boolean {
+  return record.status === 'stored' && record.share?.stale === true
+}
+
+/** Whether `source` is the file that was added, unchanged as far as size and time tell. */
+export function matches({ record }: FileEntry, source: { readonly size: number; readonly lastModified: number }): boolean {
+  return record.size === source.size && record.modified === Math.max(0, Math.floor(source.lastModified))
+}

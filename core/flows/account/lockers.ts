@@ -1,0 +1,111 @@
+import { equal } from '../../base/bytes.ts'
+import { AppError } from '../../base/errors.ts'
+import { lockerKeys, openLocker, wrapMaster, type LockerKeys, type Stretch } from '../../account/locker.ts'
+import { LOCKER_NONCE, type Locker } from '../../formats/locker.ts'
+import { LEASE_SECONDS } from '../../formats/receipt.ts'
+import { formatRecordValue, parseRecordValue, RECORD_HOLDERS, type RecordValue } from '../../formats/record-value.ts'
+import type { Random } from '../../ports/clock.ts'
+import type { Records } from '../../ports/network.ts'
+import type { Hosts } from '../hosts/hosts.ts'
+import { resolveRecord, type LookUpDeps } from '../records/lookup.ts'
+import { placeRecord, type Placed } from '../records/place.ts'
+
+export interface LockersDeps extends LookUpDeps {
+  readonly hosts: Pick<Hosts, 'connected' | 'changed' | 'client' | 'candidates'>
+  readonly records: Records
+  readonly random: Random
+  /** Argon2id: `core/account/stretch.ts`, in a worker. */
+  readonly stretch: Stretch
+}
+
+/** What a person types. */
+export interface Credentials {
+  readonly name: string
+  readonly password: string
+}
+
+/** A locker that was found, and opened. */
+export interface OpenLocker {
+  readonly keys: LockerKeys
+  readonly locker: Locker
+  /** Of its record. */
+  readonly sequence: bigint
+}
+
+/**
+ * Opens the locker of a name and password. Throws `invalid` `name.*` and `password.*`; `absent` `account.unknown` when it is proved that there is none (a wrong
+ * name or password), `account.closed` when there was one before name or password were changed; `transient` `record.unreachable`; `corrupt` `locker.damaged`;
+ * `invalid` `format.version`; `aborted`.
+ */
+export async function findLocker(given: Credentials, deps: LockersDeps, signal: AbortSignal): Promise<OpenLocker> {
+  const keys = await lockerKeys(given.name, given.password, deps.stretch)
+  const found = await resolve(keys, deps, signal)
+  if (found === undefined) throw new AppError('absent', 'account.unknown', 'no account with this name and password')
+  if (found.value.kind === 'gone') throw new AppError('absent', 'account.closed', 'the name or password was changed since')
+  if (found.value.kind !== 'locker') throw new AppError('corrupt', 'locker.damaged', 'a record of something else')
+  return { keys, locker: await openLocker(found.value.sealed, keys), sequence: found.sequence }
+}
+
+/**
+ * Puts a new locker on hosts. Throws `denied` `account.taken` when there is one with this name and password, or was one; `transient` `record.unreachable` when
+ * that cannot be known, `hosts.none` when no host took it; `invalid` `name.*`, `password.*`; `aborted`.
+ */
+export async function createLocker(given: Credentials, locker: Locker, deps: LockersDeps, signal: AbortSignal): Promise<OpenLocker> {
+  const keys = await lockerKeys(given.name, given.password, deps.stretch)
+  const there = await resolve(keys, deps, signal)
+  if (there !== undefined && !(await holds(there.value, keys, locker))) throw new AppError('denied', 'account.taken', 'there is an account with this name and password')
+  return await putLocker(keys, locker, there?.sequence ?? 0n, deps, signal)
+}
+
+/** Puts a locker on hosts again, with the whole lease before it. Errors as `createLocker`, but for what is typed. */
+export async function renewLocker({ keys, locker, sequence }: OpenLocker, deps: LockersDeps, signal: AbortSignal): Promise<OpenLocker> {
+  return await putLocker(keys, locker, sequence, deps, signal)
+}
+
+/** Closes a locker for ever. Throws `transient` `hosts.none` when nobody took note: it must be tried again. `aborted`. */
+export async function closeLocker({ keys, sequence }: Pick<OpenLocker, 'keys' | 'sequence'>, deps: LockersDeps, signal: AbortSignal): Promise<void> {
+  const placed = await put(keys, { kind: 'gone' }, sequence, deps, signal)
+  const ended = placed.refused.some(({ error }) => error.code === 'record.ended')
+  if (placed.holders.length === 0 && placed.servers === 0 && !ended) throw nobody(placed)
+}
+
+/** Whether what is there is the very locker that is to be made: an attempt before this one got so far. */
+async function holds(value: RecordValue, keys: LockerKeys, locker: Locker): Promise<boolean> {
+  if (value.kind !== 'locker') return false
+  const { master, generation } = await openLocker(value.sealed, keys)
+  return equal(master, locker.master) && generation === locker.generation
+}
+
+async function putLocker(keys: LockerKeys, locker: Locker, after: bigint, deps: LockersDeps, signal: AbortSignal): Promise<OpenLocker> {
+  const sealed = await wrapMaster(locker, keys, deps.random.bytes(LOCKER_NONCE))
+  const placed = await put(keys, { kind: 'locker', sealed }, after, deps, signal)
+  if (placed.refused.some(({ error }) => error.code === 'record.ended')) throw new AppError('denied', 'account.taken', 'this name and password were given up before')
+  // A server of the DHT forgets in two days; only hosts keep.
+  if (placed.holders.length === 0) throw nobody(placed)
+  return { keys, locker, sequence: placed.sequence }
+}
+
+async function put(keys: LockerKeys, value: RecordValue, after: bigint, deps: LockersDeps, signal: AbortSignal): Promise<Placed & { readonly sequence: bigint }> {
+  const now = Math.floor(deps.clock.now())
+  const sequence = BigInt(now) > after ? BigInt(now) : after + 1n
+  const record = await deps.records.sign(keys.recordSeed, { value: formatRecordValue(value), sequence, expires: now + LEASE_SECONDS * 1000 })
+  const holders = deps.hosts.candidates().map(({ key }) => key).slice(0, RECORD_HOLDERS)
+  const placed = await placeRecord({ name: keys.recordName, record, bytes: new Uint8Array() }, holders, deps, signal)
+  return { ...placed, sequence }
+}
+
+/** What the record of a locker says; `undefined` when it is proved that there is none. */
+async function resolve(keys: LockerKeys, deps: LockersDeps, signal: AbortSignal): Promise<{ readonly value: RecordValue; readonly sequence: bigint } | undefined> {
+  try {
+    const { view } = await resolveRecord(keys.recordName, deps, signal)
+    return { value: parseRecordValue(view.value), sequence: view.sequence }
+  } catch (error) {
+    if (error instanceof AppError && error.code === 'record.absent') return undefined
+    throw error
+  }
+}
+
+function nobody({ refused }: Placed): AppError {
+  const cause = refused[0]?.error
+  return new AppError('transient', 'hosts.none', 'no host took the record', cause === undefined ? {} : { cause })
+}
