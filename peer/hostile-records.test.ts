@@ -126,7 +126,7 @@ describe('records among hostile servers of the DHT', () => {
     const { name, sign } = named()
     const [older, newer] = [await sign(1), await sign(2)]
     await owner.records.publish(name, older)
-    plain.put(at(name), new DhtRecord(routingKey(name), newer, new Date()).serialize())
+    void plain.put(at(name), new DhtRecord(routingKey(name), newer, new Date()).serialize())
     expect(await honest.records.resolve(name)).toEqual(newer)
   })
 

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { fromHex, toHex, type Bytes } from '../../base/bytes.ts'
-import { AppError } from '../../base/errors.ts'
+import type { AppError } from '../../base/errors.ts'
 import type { FileRecord } from '../../formats/list.ts'
 import { linkKeys } from '../../account/keys.ts'
 import * as ed25519 from '../../seal/ed25519.ts'
