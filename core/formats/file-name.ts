@@ -9,11 +9,26 @@ const CONTROL = /\p{Cc}/u
 /** The same, and the separator of paths. */
 const FORBIDDEN = /[\p{Cc}/]/gu
 
+/** Why a text is no file name: the code of an `AppError` `invalid`, and what to tell a developer. */
+export interface NameFault {
+  readonly code: 'name.empty' | 'name.dots' | 'name.slash' | 'name.control' | 'name.malformed' | 'name.long'
+  readonly message: string
+}
+
+/** What is wrong with `name` as a file name, or `undefined`. */
+export function nameFault(name: string): NameFault | undefined {
+  if (name === '') return { code: 'name.empty', message: 'a name has at least one character' }
+  if (name === '.' || name === '..') return { code: 'name.dots', message: 'a name is not . or .., which mean folders in a path' }
+  if (name.includes('/')) return { code: 'name.slash', message: 'a name has no /, which separates folders in a path' }
+  if (CONTROL.test(name)) return { code: 'name.control', message: 'a name has no control characters' }
+  if (!name.isWellFormed()) return { code: 'name.malformed', message: 'a name has no half characters (lone surrogates)' }
+  // A character of UTF-16 is three bytes of UTF-8 at most.
+  const long = name.length > NAME_BYTES / 3 && utf8(name).length > NAME_BYTES
+  return long ? { code: 'name.long', message: `a name has at most ${String(NAME_BYTES)} bytes in UTF-8` } : undefined
+}
+
 /** A name of 1 to 255 bytes, without `/` and control characters, and not `.` or `..`. */
-export const fileName: Codec<string> = refined(text(NAME_BYTES), (name) => {
-  if (name === '' || name === '.' || name === '..') return 'not a file name'
-  return name.includes('/') || CONTROL.test(name) ? 'a file name with characters that it must not have' : undefined
-})
+export const fileName: Codec<string> = refined(text(NAME_BYTES), (name) => nameFault(name)?.message)
 
 /**
  * The nearest name that `fileName` takes: forbidden characters become `_`, and the part before the extension is
