@@ -55,7 +55,9 @@ export function openDocument(parts: Iterable<Uint8Array>, random: Random): Y.Doc
 /** Merges `update`. Throws as `openDocument` (the limit is 64 MiB), and then `doc` is as it was. */
 export function applyChecked(doc: Y.Doc, update: Uint8Array, origin: unknown): void {
   const bytes = sized(update, UPDATE_BYTES)
-  for (const one of decoded(bytes).structs) checkStruct(one)
+  const { structs, ds } = decoded(bytes)
+  for (const one of structs) checkStruct(one)
+  for (const ranges of ds.clients.values()) for (const { clock, len } of ranges) checkRange(clock, len)
   merge(doc, bytes, origin)
 }
 
@@ -94,14 +96,23 @@ function decoded(update: Bytes): ReturnType<typeof Y.decodeUpdate> {
 
 /** Plain entries of maps only: nested types, texts and documents are never ours, and Yjs trusts what they hold. */
 function checkStruct(one: Struct | Y.AbstractStruct): void {
-  if (one.length < 1 || !Number.isSafeInteger(one.id.clock + one.length)) throw damaged()
+  checkRange(one.id.clock, one.length)
   if (!(one instanceof Y.Item)) return
   const { content } = one
   const plain = content instanceof Y.ContentAny || content instanceof Y.ContentBinary || content instanceof Y.ContentDeleted
   // Where an entry follows another it takes its parent from that one: then there is none to check in an update.
   const parent: unknown = one.parent
-  if (!plain || parent instanceof Y.ID) throw damaged()
+  if (!plain || parent instanceof Y.ID || followsLater(one, one.origin) || followsLater(one, one.rightOrigin)) throw damaged()
   if (parent === 's' && one.parentSub === 'layout') checkLayoutValue(content.getContent()[0])
+}
+
+function checkRange(clock: number, length: number): void {
+  if (length < 1 || !Number.isSafeInteger(clock + length)) throw damaged()
+}
+
+/** Whether an entry says that it follows one that its own session made later: Yjs looks for that one and fails half-way. */
+function followsLater(one: Y.Item, origin: Y.ID | null): boolean {
+  return origin !== null && origin.client === one.id.client && origin.clock >= one.id.clock
 }
 
 function checkLayout(doc: Y.Doc): void {

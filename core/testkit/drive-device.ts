@@ -1,4 +1,4 @@
-import { fromUtf8, utf8 } from '../base/bytes.ts'
+import { utf8 } from '../base/bytes.ts'
 import { Drive } from '../drive/drive.ts'
 import type { Editor, NewContent } from '../drive/editor.ts'
 import type { Entry } from '../drive/view.ts'
@@ -42,7 +42,7 @@ export class FakeDevice {
   }
 
   contents(file: string): string[] {
-    return this.drive.view.versions(file).map(({ id }) => fromUtf8(this.drive.view.content(file, id)))
+    return this.drive.view.versions(file).map(({ id }) => String.fromCharCode(...this.drive.view.content(file, id)))
   }
 
   /** All that a person could reach, as lines in order: paths, files with the contents of their versions. */
