@@ -10,6 +10,7 @@ import { readVectors, revive } from '../testkit/vectors.ts'
 import { openAdvert, signAdvert, type HostAdvert } from './advert.ts'
 import { decodeBackup, encodeBackup, type Backup } from './backup.ts'
 import { decode, encode, type Codec } from './codec.ts'
+import { driveLog, versionRecord } from './drive.ts'
 import { chunkEntry, parityEntry } from './entry.ts'
 import { formatLink, linkSeed, parseLink } from './link.ts'
 import * as list from './list.ts'
@@ -55,6 +56,9 @@ describe('old data stays readable', () => {
     secret: list.secretRecord,
   }
   for (const [name, codec] of Object.entries(records)) itIsKnown(codec as Codec<never>, 'list', name)
+
+  const drives = { version: versionRecord, log: driveLog, first: driveLog }
+  for (const [name, codec] of Object.entries(drives)) itIsKnown(codec as Codec<never>, 'drive', name)
 
   it('reads and writes the backup of list.json', () => {
     const { value, bytes } = known('list', 'backup')

@@ -317,6 +317,20 @@ def lists():
     }
 
 
+def drives():
+    version = {"size": 300, "type": "image/jpeg", "modified": 1_780_000_000_000, "added": 1_790_000_000_000, "device": 300, "content": fill(120, 40)}
+    version_bytes = b"\1" + uint(300) + text("image/jpeg") + uint(1_780_000_000_000) + uint(1_790_000_000_000) + uint(300) + var(fill(120, 40))
+    parts = [{"number": 3, "bytes": 40_000}, {"number": 4, "bytes": 160_000}]
+    log = {"next": 7, "snapshot": {"number": 0, "bytes": 22_000_000}, "segments": parts, "inline": fill(121, 9)}
+    log_bytes = b"\1" + uint(7) + maybe(uint(0) + uint(22_000_000)) + many([uint(3) + uint(40_000), uint(4) + uint(160_000)]) + var(fill(121, 9))
+    first = {"next": 0, "snapshot": None, "segments": [], "inline": b""}
+    return {
+        "version": {"value": version, "bytes": version_bytes},
+        "log": {"value": log, "bytes": log_bytes},
+        "first": {"value": first, "bytes": b"\1" + uint(0) + maybe(None) + many([]) + var(b"")},
+    }
+
+
 def plain(value):
     """Bytes as {"hex": …}, so that a reader can tell them from text; None stays null."""
     if isinstance(value, bytes):
@@ -328,7 +342,7 @@ def plain(value):
 
 def main():
     assert blake3(b"").hex().startswith("af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262")
-    made = {"frames": frames(), "zstd": zstd_frame(), "keys": keys(), "trees": plain(trees()), "signed": plain(signed()), "list": plain(lists())}
+    made = {"frames": frames(), "zstd": zstd_frame(), "keys": keys(), "trees": plain(trees()), "signed": plain(signed()), "list": plain(lists()), "drive": plain(drives())}
     wrong = 0
     for name, value in made.items():
         path = HERE / f"{name}.json"
