@@ -144,13 +144,30 @@ describe('two devices that were apart', () => {
     const file = b.file(folder, 'late.txt', 'late')
     sync(a, b)
     sync(a, b)
-    expect(a.shown()).toEqual(['trash docs', 'trash docs/late.txt = late'].slice(2).concat('trash late.txt = late'))
+    expect(a.shown()).toEqual(['trash late.txt = late'])
     expect(b.shown()).toEqual(a.shown())
     a.clock.at += 3 * DAY
     a.edit.purge()
     expect(a.shown()).toEqual(['trash late.txt = late'])
     a.edit.restore([file])
     expect(a.shown()).toEqual(['late.txt = late'])
+  })
+
+  it('find a late file in its folder again, once somebody else turns out to have restored the folder', () => {
+    const [a, b] = pair()
+    const folder = a.edit.createFolder(TOP, 'docs')
+    sync(a, b)
+    const late = a.another(3)
+    a.edit.trash([folder])
+    sync(a, b)
+    a.edit.emptyTrash()
+    late.file(folder, 'late.txt', 'late')
+    sync(a, late)
+    expect(a.shown()).toEqual(['trash late.txt = late'])
+    b.edit.restore([folder])
+    sync(a, b)
+    expect(a.shown()).toEqual(['docs', 'docs/late.txt = late'])
+    expect(b.shown()).toEqual(a.shown())
   })
 
   it('keep an old version that one restored while the other purged it', () => {
