@@ -80,14 +80,18 @@ function savedAfterRename(snapshot: Uint8Array): number {
   const drive = Drive.open([snapshot], options(3))
   let log = { ...emptyLog(), next: 1, snapshot: { number: 0, bytes: snapshot.length } }
   let most = 0
-  for (let i = 0; i < 1000; i++) {
+  let sealed = 0
+  // Long enough for the head to be full once: the save that seals it is the largest.
+  for (let i = 0; i < 2500; i++) {
     const file = drive.view.search('.jpg', 1)[0]
     if (file === undefined) throw new Error('no file to rename')
     drive.edit.rename(file.id, `again ${String(i)}.jpg`)
     const step = save(log, drive.takeChanges() ?? new Uint8Array(0))
     log = { ...step.log, snapshot: log.snapshot }
+    sealed += step.put.length
     most = Math.max(most, encode(driveLog, log).length + step.put.reduce((sum, { bytes }) => sum + bytes.length, 0))
   }
+  if (sealed === 0) throw new Error('the head was never full')
   return most
 }
 
