@@ -32,7 +32,7 @@ export function emptyLog(): DriveLog {
 
 /**
  * The log with one more change (`Drive.takeChanges`). Writes at most the old inline updates (40 KiB) as a segment, and the head; more only when
- * the change itself is larger. Throws `quota` `drive.segments` when 256 segments wait for `compact`.
+ * the change itself is larger. Throws `quota` `drive.segments` when 64 segments wait for `compact`.
  */
 export function save(log: DriveLog, change: Bytes): LogStep {
   const merged = log.inline.length === 0 ? change : mergeUpdates([log.inline, change])

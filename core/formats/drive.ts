@@ -89,7 +89,7 @@ export const PART_BYTES = 512 * 2 ** 20
 /** Bytes of the updates in a head: with the rest of it they stay under 64 KiB, the most that a sealed object has. */
 export const INLINE_BYTES = 40 * 1024
 /** Compaction keeps them to some twenty; a device that was never idle may have more. */
-export const SEGMENTS_MAX = 256
+export const SEGMENTS_MAX = 64
 
 /** One stored part of a log. */
 export interface LogPart {

@@ -6,9 +6,10 @@ import { nobleBlake3 } from '../testkit/noble-blake3.ts'
 import { SeededRandom } from '../testkit/seeded-random.ts'
 import { encode } from './codec.ts'
 import { OBJECT_BYTES } from './tree-node.ts'
-import { DEVICE_NAME, head, HEAD_INDEX, HEAD_INLINE, HEAD_SEGMENTS, type DrivePart, type Head } from './head.ts'
+import { INLINE_BYTES, PART_BYTES, SEGMENTS_MAX } from './drive.ts'
+import { DEVICE_NAME, head, HEAD_INDEX, type DrivePart, type Head } from './head.ts'
 
-const part: fc.Arbitrary<DrivePart> = fc.record({ link: arbitraryBytes(32), size: fc.nat(2 ** 30), hash: arbitraryBytes(32) })
+const part: fc.Arbitrary<DrivePart> = fc.record({ link: arbitraryBytes(32), size: fc.nat(PART_BYTES), hash: arbitraryBytes(32) })
 const heads: fc.Arbitrary<Head> = fc
   .record({
     index: fc.nat(HEAD_INDEX),
@@ -26,7 +27,7 @@ codecContract('a head', formatOf(head), heads)
 
 describe('a head', () => {
   const known = (index: number) => ({ index, sequence: Number.MAX_SAFE_INTEGER, contained: true })
-  const some: DrivePart = { link: new Uint8Array(32), size: 2 ** 30, hash: new Uint8Array(32) }
+  const some: DrivePart = { link: new Uint8Array(32), size: PART_BYTES, hash: new Uint8Array(32) }
   const sound: Head = { index: 0, device: new Uint8Array(16), name: 'a', written: 1, known: [known(1), known(3)], snapshot: some, segments: [some], inline: new Uint8Array() }
 
   it('names other heads once each and in order, and never itself', () => {
@@ -37,7 +38,7 @@ describe('a head', () => {
 
   it('fits one object at its largest, however badly it compresses', async () => {
     const random = new SeededRandom(1)
-    const odd = (): DrivePart => ({ link: random.bytes(32), size: 2 ** 30, hash: random.bytes(32) })
+    const odd = (): DrivePart => ({ link: random.bytes(32), size: PART_BYTES, hash: random.bytes(32) })
     const largest: Head = {
       index: 0,
       device: new Uint8Array(16),
@@ -45,8 +46,8 @@ describe('a head', () => {
       written: Number.MAX_SAFE_INTEGER,
       known: Array.from({ length: HEAD_INDEX }, (_, i) => known(i + 1)),
       snapshot: odd(),
-      segments: Array.from({ length: HEAD_SEGMENTS }, odd),
-      inline: random.bytes(HEAD_INLINE),
+      segments: Array.from({ length: SEGMENTS_MAX }, odd),
+      inline: random.bytes(INLINE_BYTES),
     }
     const { bytes } = await sealObject(encode(head, largest), random.bytes(32), nobleBlake3())
     expect(bytes.length).toBeLessThanOrEqual(OBJECT_BYTES)

@@ -1,18 +1,13 @@
 import type { Bytes } from '../base/bytes.ts'
+import { INLINE_BYTES, PART_BYTES, SEGMENTS_MAX } from './drive.ts'
 import { bool, byte, bytes, fixed, list, optional, refined, struct, text, uint, versioned, type Codec } from './codec.ts'
 
 // What a device publishes of the drive (docs/formats/heads.md 2).
 
 /** The highest index of a device. */
 export const HEAD_INDEX = 255
-/** Segments that a head names at most; beyond, they are merged. */
-export const HEAD_SEGMENTS = 64
-/** Bytes of an update that stands in the head itself. */
-export const HEAD_INLINE = 40 * 1024
 /** Bytes of the name that a device has on the screen. */
 export const DEVICE_NAME = 64
-/** Bytes of one part: a snapshot of ten million entries. */
-const PART_BYTES = 2 ** 30
 
 /** A stored update of the drive. */
 export interface DrivePart {
@@ -61,8 +56,8 @@ export const head: Codec<Head> = versioned(
       written: uint(),
       known: list(known, HEAD_INDEX),
       snapshot: optional(part),
-      segments: list(part, HEAD_SEGMENTS),
-      inline: bytes(HEAD_INLINE),
+      segments: list(part, SEGMENTS_MAX),
+      inline: bytes(INLINE_BYTES),
     }),
     ({ index, known }) => {
       if (known.some((other) => other.index === index)) return 'a head that knows itself'
