@@ -22,3 +22,16 @@ test('a part inside of one stretch is not copied', () => {
   expect(joined.subarray(12, 20).buffer).toBe(stretches[1]?.buffer)
   expect(joined.subarray(8, 12).buffer).not.toBe(stretches[0]?.buffer)
 })
+
+test('copies that fit go into the scratch memory, and are the same bytes', () => {
+  fc.assert(
+    fc.property(fc.array(stretch, { maxLength: 6 }), fc.nat(60), fc.nat(60), fc.nat(20), (stretches, from, to, room) => {
+      const joined = new Joined(stretches, new Uint8Array(room))
+      expect(joined.subarray(from, to)).toEqual(concat(stretches).subarray(from, to))
+    }),
+  )
+  const scratch = new Uint8Array(4)
+  const joined = new Joined([new Uint8Array(10), new Uint8Array(10)], scratch)
+  expect(joined.subarray(8, 12).buffer).toBe(scratch.buffer)
+  expect(joined.subarray(7, 12).buffer).not.toBe(scratch.buffer)
+})

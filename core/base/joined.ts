@@ -11,9 +11,12 @@ export interface ByteView {
 export class Joined implements ByteView {
   readonly length: number
   private readonly stretches: readonly Bytes[]
+  private readonly scratch: Bytes | undefined
 
-  constructor(stretches: readonly Bytes[]) {
+  /** `scratch`: where copies go that fit, each until the next one. New memory else. */
+  constructor(stretches: readonly Bytes[], scratch?: Bytes) {
     this.stretches = stretches
+    this.scratch = scratch
     this.length = stretches.reduce((sum, { length }) => sum + length, 0)
   }
 
@@ -25,6 +28,17 @@ export class Joined implements ByteView {
       if (first < last) parts.push(stretch.subarray(first, last))
       start += stretch.length
     }
-    return parts.length === 1 && parts[0] !== undefined ? parts[0] : concat(parts)
+    return parts.length === 1 && parts[0] !== undefined ? parts[0] : this.together(parts)
+  }
+
+  private together(parts: readonly Bytes[]): Bytes {
+    const length = parts.reduce((sum, part) => sum + part.length, 0)
+    if (this.scratch === undefined || length > this.scratch.length) return concat(parts)
+    let at = 0
+    for (const part of parts) {
+      this.scratch.set(part, at)
+      at += part.length
+    }
+    return this.scratch.subarray(0, length)
   }
 }

@@ -104,6 +104,17 @@ describe('coding', () => {
     }
   })
 
+  it('opens chunks at the same time whose segments reach over the ends of rows', async () => {
+    const files = [noise(3 * MIB, 'left'), noise(2 * MIB, 'right')]
+    const rows: { rows: ChunkRows; coded: CodedChunk }[] = []
+    for (const file of files) {
+      const coded = await coder.encode([await identify(new Blob([file]))], keys, { k: 10, n: 16 })
+      rows.push({ coded, rows: rowsOf(coded, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]) })
+    }
+    const opened = await Promise.all(rows.map(({ rows: given, coded }) => coder.decode(given, coded.frames[0]!)))
+    expect(opened.map((plaintext, i) => equal(plaintext, files[i]!))).toEqual([true, true])
+  })
+
   it('refuses a frame that lies outside its chunk', async () => {
     const piece = await identify(new Blob([utf8('abc')]))
     const coded = await coder.encode([piece], keys, { k: 2, n: 3 })

@@ -4,7 +4,7 @@ import { Joined, type ByteView } from '../../base/joined.ts'
 import { CHUNK_LIMITS, loadChunker, type Chunker } from '../../chunker/chunker.ts'
 import { loadErasure, type Erasure } from '../../erasure/erasure.ts'
 import { shardSize } from '../../erasure/rows.ts'
-import { PLAINTEXT_BYTES } from '../../formats/frame.ts'
+import { PLAINTEXT_BYTES, SEGMENT, TAG } from '../../formats/frame.ts'
 import { loadBlake3 } from '../../merkle/blake3.ts'
 import type { Blake3 } from '../../ports/blake3.ts'
 import type { ChunkRows, CodedChunk, Coder, CoderKeys, FrameRef, Piece, Redundancy, SealedFrame } from '../../ports/coder.ts'
@@ -48,6 +48,8 @@ class LocalCoder implements Omit<Coder, 'lanes' | 'close'> {
   private readonly plaintexts: Plaintexts
   /** Not in use now. */
   private readonly windows: Window[] = []
+  /** For a sealed segment that lies in two rows: WebCrypto copies what it is given before it returns, so all jobs share it. */
+  private readonly scratch = new Uint8Array(SEGMENT + TAG)
 
   constructor(kernels: Kernels) {
     this.kernels = kernels
@@ -99,7 +101,7 @@ class LocalCoder implements Omit<Coder, 'lanes' | 'close'> {
     const data = dataRows(this.kernels.erasure, rows, first, Math.ceil(end / size))
     const start = frame.offset - first * size
     const sealed = data.map((row, i) => row.subarray(i === 0 ? start : 0, start + frame.length - i * size))
-    return await this.plain(new Joined(sealed), frame, signal)
+    return await this.plain(new Joined(sealed, this.scratch), frame, signal)
   }
 
   async join(rows: ChunkRows, signal?: AbortSignal): Promise<Bytes> {
