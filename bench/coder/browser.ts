@@ -4,7 +4,7 @@ import type { Page } from '@playwright/test'
 import { build, preview } from 'vite'
 import { DiskBrowser } from '../../e2e/support/browser.ts'
 import { newFolder } from '../../e2e/support/shoal.ts'
-import type { KernelRates, ReadResult, StoreOptions, StoreResult } from './page/results.ts'
+import type { CancelResult, KernelRates, ReadResult, StoreOptions, StoreResult } from './page/results.ts'
 
 /** The page of this benchmark in a Chromium of its own, with its data on disk. */
 export class BenchPage {
@@ -47,6 +47,10 @@ export class BenchPage {
 
   kernels(): Promise<KernelRates> {
     return this.page.evaluate(() => coderBench.kernels())
+  }
+
+  cancel(times: number): Promise<CancelResult> {
+    return this.page.evaluate((rounds) => coderBench.cancel(chosen()[0]!, rounds), times)
   }
 
   write(bytes: number, size: number): Promise<number> {

@@ -6,7 +6,7 @@ import { borg, has } from './backup.ts'
 import { BenchPage } from './browser.ts'
 import { inMemory, MIB, randomFile, smallFiles, withByteInFront } from './files.ts'
 import { kernels } from './kernels.ts'
-import { Rates } from './rates.ts'
+import { median, Rates } from './rates.ts'
 import { versions } from './versions.ts'
 
 const ROUNDS = 3
@@ -14,9 +14,12 @@ const ROUNDS = 3
 const SHARD = 420 * 1024
 /** Shards are so many times the bytes of a chunk. */
 const SPREAD = 16 / 10
+const CANCELS = 20
+/** What a cancel is to take at most. */
+const CANCEL_MS = 100
 const NOTHING_WRITTEN = { written: false, kept: false, anew: true }
 
-const PARTS: Readonly<Record<string, () => Promise<void>>> = { kernels, pool, small, memory, insertion, versions }
+const PARTS: Readonly<Record<string, () => Promise<void>>> = { kernels, pool, small, memory, cancel, insertion, versions }
 const chosen = process.argv.slice(2)
 for (const [name, part] of Object.entries(PARTS)) if (chosen.length === 0 || chosen.includes(name)) await part()
 
@@ -74,6 +77,18 @@ async function memory(): Promise<void> {
   report({ bench: 'coder', metric: 'memory: peak with a file of 512 MiB', value: middle, unit: 'MiB', reference: small })
   report({ bench: 'coder', metric: 'memory: peak with a file of 4 GiB', value: large, unit: 'MiB', reference: small })
   report({ bench: 'coder', metric: 'memory: 4 GiB over 64 MiB', value: large - small, unit: 'MiB', reference: 64 })
+}
+
+/** How soon nothing works any more on a file whose storing is cancelled. */
+async function cancel(): Promise<void> {
+  await inPage(async (page, folder) => {
+    await randomFile(join(folder, 'random.bin'), 2048 * MIB)
+    await page.choose([join(folder, 'random.bin')])
+    const { idle, fresh } = await page.cancel(CANCELS)
+    report({ bench: 'coder', metric: `cancel: until workers are idle, median of ${CANCELS}`, value: median(idle), unit: 'ms', reference: CANCEL_MS })
+    report({ bench: 'coder', metric: 'cancel: until workers are idle, most', value: Math.max(...idle), unit: 'ms', reference: CANCEL_MS })
+    report({ bench: 'coder', metric: 'cancel: a small job placed then, most', value: Math.max(...fresh), unit: 'ms' })
+  })
 }
 
 /** A byte in front of a file that is known. */

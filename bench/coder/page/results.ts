@@ -23,6 +23,14 @@ export interface ReadResult {
   readonly bytes: number
 }
 
+/** In ms, one of each per cancelled store. */
+export interface CancelResult {
+  /** Until the store has ended and no worker has a job any more. */
+  readonly idle: number[]
+  /** How long a small job takes that is placed then: a worker that was given up is started anew for it. */
+  readonly fresh: number[]
+}
+
 /** Bytes per second of one thread: of data rows while six rows are made of ten (in memory that is there, and in new memory), and one; of what is hashed; of a file that is cut. */
 export interface KernelRates {
   readonly encode: number
@@ -39,6 +47,8 @@ export interface CoderBench {
   /** Checks and opens all that `store` kept, with the first `lost` data rows missing. */
   read(lost: number): Promise<ReadResult>
   kernels(): Promise<KernelRates>
+  /** Cancels the storing of `file` so many times, each at a random moment. */
+  cancel(file: File, times: number): Promise<CancelResult>
   /** Seconds that the browser takes to write `bytes` in files of `size`, one after another. */
   write(bytes: number, size: number): Promise<number>
 }

@@ -15,8 +15,9 @@ import { openShardStore } from '../../../core/vault/shard-store.ts'
 import { systemClock } from '../../../peer/system.ts'
 import { browserCoder } from '../../../workers/coder-workers.ts'
 import { openOpfsShardFiles } from '../../../workers/storage/opfs-shard-files.ts'
+import { cancelled } from './cancel.ts'
 import { kernelRates } from './measure.ts'
-import type { CoderBench, KernelRates, ReadResult, StoreOptions, StoreResult } from './results.ts'
+import type { CancelResult, CoderBench, KernelRates, ReadResult, StoreOptions, StoreResult } from './results.ts'
 
 const REDUNDANCY = { k: 10, n: 16 }
 const keys: CoderKeys = { cut: key(1), dedup: key(2), seal: key(3) }
@@ -89,8 +90,8 @@ class Bench implements CoderBench {
     const work = async (): Promise<void> => {
       for (let chunk = waiting.shift(); chunk !== undefined; chunk = waiting.shift()) {
         const { k, n, shardSize, frames, roots, shards } = chunk
-        // What a network brings are buffers of their own; making them is part of neither side.
-        const rows = shards.map((shard, index) => ({ index, bytes: shard.slice() })).slice(lost, lost + k)
+        // What a network brings are buffers of their own. Making them is timed: borg reads its repository, too.
+        const rows = shards.slice(lost, lost + k).map((shard, i) => ({ index: lost + i, bytes: shard.slice() }))
         for (const row of rows) if (!equal(blake3.hash(row.bytes), roots[row.index]!)) throw new Error('a shard does not hash to its root')
         for (const frame of frames) bytes += (await pool.decode({ k, n, shardSize, rows }, frame)).length
       }
@@ -101,6 +102,10 @@ class Bench implements CoderBench {
 
   kernels(): Promise<KernelRates> {
     return kernelRates()
+  }
+
+  cancel(file: File, times: number): Promise<CancelResult> {
+    return cancelled(file, times, keys)
   }
 
   async write(bytes: number, size: number): Promise<number> {
