@@ -1,4 +1,5 @@
 import { fromHex, toHex, type Bytes } from '../../base/bytes.ts'
+import { isAppError, type AppError } from '../../base/errors.ts'
 import { deriveKeys, SECRET, secretFingerprint, type DeviceKeys } from '../../account/keys.ts'
 import { keptSecret, ownSecret } from '../../formats/list.ts'
 import { listKey } from '../../formats/list-key.ts'
@@ -15,6 +16,8 @@ export interface SecretsDeps {
   readonly random: Random
   readonly blake3: Blake3
   readonly keyWrap: KeyWrap
+  /** Told of secrets that do not open. */
+  readonly report?: (error: AppError) => void
 }
 
 interface Known {
@@ -32,14 +35,18 @@ export class Secrets {
     this.deps = deps
   }
 
-  /** Reads what is new, wraps what is not wrapped; makes a secret at the first run. Errors as `MetaStore`; `invalid` `format.*`; `corrupt` `secret.damaged`. */
+  /**
+   * Reads what is new, wraps what is not wrapped; makes a secret at the first run, and where the own one does not open: files hold the keys that read them, so these
+   * are had all the same. Errors as `MetaStore`; `invalid` `format.*`.
+   */
   async load(): Promise<void> {
-    const { journal, keyWrap } = this.deps
+    const { journal } = this.deps
     const bare: Bytes[] = []
     for await (const [key, { version, value }] of journal.entries('secret/', keptSecret)) {
       const name = key.slice('secret/'.length)
       if (this.known.has(name)) continue
-      const secret = version === WRAPPED ? await keyWrap.unwrap(value, fromHex(name)) : value
+      const secret = version === WRAPPED ? await this.unwrapped(value, name) : value
+      if (secret === undefined) continue
       await this.learn(secret)
       if (version !== WRAPPED) bare.push(secret)
     }
@@ -81,6 +88,17 @@ export class Secrets {
     const fingerprint = await this.learn(secret)
     await this.deps.journal.write([await this.wrapped(secret), put(listKey.ownSecret, ownSecret, fingerprint)], { strict: true })
     this.mine = toHex(fingerprint)
+  }
+
+  /** `undefined` for one that does not open; it stays where it is. */
+  private async unwrapped(value: Bytes, name: string): Promise<Bytes | undefined> {
+    try {
+      return await this.deps.keyWrap.unwrap(value, fromHex(name))
+    } catch (error) {
+      if (!isAppError(error, 'corrupt')) throw error
+      this.deps.report?.(error)
+      return undefined
+    }
   }
 
   private async wrapped(secret: Bytes): Promise<MetaChange> {
