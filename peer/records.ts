@@ -54,10 +54,13 @@ export class DhtRecords implements Records {
     const limit = AbortSignal.any([within(RESOLVE_WITHIN_MS, options.signal), settled.signal])
     let newest: Ranked | undefined
     let answered = 0
+    // A server that answers with what is forged or past its end has not said that there is nothing.
+    let denied = 0
     // The answers are weighed here as they come: kad-dht itself yields a value only at the end, and throws it away when it cannot correct a stale holder.
     for await (const event of eventsUntil(this.node.services.dht.get(key, { signal: limit }), limit)) {
       if (event.name !== 'PEER_RESPONSE' || event.messageName !== 'GET_VALUE') continue
       answered++
+      if (event.record === undefined) denied++
       const rank = await valid(key, event.record?.value)
       if (rank === undefined || !isNewer(rank, newest)) continue
       if (newest === undefined) AbortSignal.timeout(NEWER_WITHIN_MS).addEventListener('abort', () => settled.abort(), { once: true })
@@ -68,7 +71,7 @@ export class DhtRecords implements Records {
     if (kept !== undefined && isNewer(kept, newest)) newest = kept
     if (newest !== undefined) return own(new Uint8Array(newest.record))
     // A look-up that was cut short proves nothing.
-    if (answered > 0 && !limit.aborted) throw new AppError('absent', 'record.absent', 'nobody who answered has this record', { data: { answered } })
+    if (denied > 0 && !limit.aborted) throw new AppError('absent', 'record.absent', 'nobody who answered has this record', { data: { answered } })
     throw new AppError('transient', 'record.unreachable', 'nobody answered')
   }
 

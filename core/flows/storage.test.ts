@@ -208,6 +208,33 @@ describe('a part of the drive', () => {
     await expect(made.device().start().then((other) => other.seedReader(first))).rejects.toMatchObject({ code: 'link.gone' })
   })
 
+  test('stays with its device: no backup holds it', async () => {
+    const made = await world(3)
+    const device = made.device()
+    await device.start()
+    await device.running.storePart(noise(5000), forever)
+    const id = await device.store(testFile('file', noise(5000, 2)))
+    const other = made.device()
+    await other.start()
+    expect(await other.running.restore(await device.running.backup())).toBe(1)
+    const ids = [...other.metaDisk.entries.keys()].filter((key) => /^(part|file)\//.test(key))
+    expect(ids).toEqual([`file/${id}`])
+    expect(await reads(other.running.fileReader(id), noise(5000, 2))).toBe(true)
+  })
+
+  test('that was not read to its end goes at the next start: nobody has its bytes any more', async () => {
+    const made = await world(0)
+    const device = made.device()
+    await device.start()
+    device.running.storePart(noise(5000), forever).catch(() => undefined)
+    await made.until(() => [...device.metaDisk.entries.keys()].some((key) => key.startsWith('part/')))
+    await device.crash()
+    const left = (): boolean => [...device.metaDisk.entries.keys()].some((key) => /^(part|file)\//.test(key))
+    expect(left()).toBe(true)
+    await device.start()
+    await made.until(() => !left())
+  })
+
   test('that no host takes is given up when whoever waits gives up, and leaves nothing behind', async () => {
     const made = await world(0)
     const device = made.device()

@@ -59,7 +59,11 @@ export class Storage implements Owner {
     for (const chunk of chunks) shipper.add(chunk)
     const { signal } = this.stopped
     for (const part of [search, shipper, intake, finisher, releaser, health, prover]) this.loops.push(this.guard(part.run(signal)))
-    for (const file of files) this.schedule(file)
+    for (const file of files) {
+      // Whoever waited for a part that was not read to its end is gone, and its bytes with him.
+      if (file.part && file.record.status !== 'removing' && !file.record.scanned) void this.guard(this.remove(file.id))
+      else this.schedule(file)
+    }
     await journal.idle()
   }
 
@@ -154,13 +158,13 @@ export class Storage implements Owner {
     try {
       await this.stored(part, stop)
     } catch (error) {
-      if (!this.stopped.signal.aborted) await this.remove(part.id)
+      if (!this.stopped.signal.aborted && !isRemoved(part)) void this.guard(this.remove(part.id))
       throw error
     }
     return part.record.link
   }
 
-  /** Removes all parts of the drive but those with these link seeds. */
+  /** Removes all parts of the drive but those with these link seeds. Not while a part is being stored, or is stored and not named yet. */
   async keepParts(links: readonly Bytes[]): Promise<void> {
     const kept = new Set(links.map(toHex))
     for (const part of this.parts.table.parts()) if (!kept.has(toHex(part.record.link))) await this.remove(part.id)

@@ -14,7 +14,7 @@ export interface ListEntry {
 export interface Backup {
   /** Milliseconds since 1970. */
   readonly created: number
-  /** In ascending order of key, without `host/…` and `drive/…`. */
+  /** In ascending order of key, without `host/…`, `drive/…`, `part/…`. */
   readonly entries: readonly ListEntry[]
 }
 
@@ -35,9 +35,12 @@ const body: Codec<Backup> = versioned(
   }),
 )
 
-/** Whether an entry belongs in a backup: all but what was seen of hosts, and the drive, whose updates of two devices are merged and not put beside each other. */
+/** What no backup holds: what was seen of hosts; the drive, whose updates of two devices are merged and not put beside each other; and its parts. */
+const LEFT_OUT = ['host/', 'drive/', 'part/']
+
+/** Whether an entry belongs in a backup. */
 export function isBackedUp(key: string): boolean {
-  return !key.startsWith('host/') && !key.startsWith('drive/')
+  return LEFT_OUT.every((prefix) => !key.startsWith(prefix))
 }
 
 /** The backup file of `backup`, whose entries are in key order. */

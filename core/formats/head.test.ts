@@ -44,7 +44,7 @@ describe('a head', () => {
       device: new Uint8Array(16),
       name: 'x'.repeat(DEVICE_NAME),
       written: Number.MAX_SAFE_INTEGER,
-      known: Array.from({ length: HEAD_INDEX }, (_, i) => known(i + 1)),
+      known: Array.from({ length: 255 }, (_, i) => known(HEAD_INDEX - 255 + i)),
       snapshot: odd(),
       segments: Array.from({ length: SEGMENTS_MAX }, odd),
       inline: random.bytes(INLINE_BYTES),

@@ -1,11 +1,13 @@
 import type { Bytes } from '../base/bytes.ts'
 import { INLINE_BYTES, PART_BYTES, SEGMENTS_MAX } from './drive.ts'
-import { bool, byte, bytes, fixed, list, optional, refined, struct, text, uint, versioned, type Codec } from './codec.ts'
+import { bool, bytes, fixed, list, optional, refined, struct, text, uint, versioned, type Codec } from './codec.ts'
 
 // What a device publishes of the drive (docs/formats/heads.md 2).
 
 /** The highest index of a device. */
-export const HEAD_INDEX = 255
+export const HEAD_INDEX = 65_535
+/** Other heads that one names. */
+const HEADS_KNOWN = 255
 /** Bytes of the name that a device has on the screen. */
 export const DEVICE_NAME = 64
 
@@ -44,17 +46,17 @@ export interface Head {
 }
 
 const part: Codec<DrivePart> = struct<DrivePart>({ link: fixed(32), size: uint(PART_BYTES), hash: fixed(32) })
-const known: Codec<KnownHead> = struct<KnownHead>({ index: byte(HEAD_INDEX), sequence: uint(), contained: bool })
+const known: Codec<KnownHead> = struct<KnownHead>({ index: uint(HEAD_INDEX), sequence: uint(), contained: bool })
 
 export const head: Codec<Head> = versioned(
   1,
   refined(
     struct<Head>({
-      index: byte(HEAD_INDEX),
+      index: uint(HEAD_INDEX),
       device: fixed(16),
       name: text(DEVICE_NAME),
       written: uint(),
-      known: list(known, HEAD_INDEX),
+      known: list(known, HEADS_KNOWN),
       snapshot: optional(part),
       segments: list(part, SEGMENTS_MAX),
       inline: bytes(INLINE_BYTES),

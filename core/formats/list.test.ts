@@ -214,7 +214,7 @@ describe('a backup', () => {
   })
 
   it('holds no hosts and no unknown or malformed entries, although its hash is right', () => {
-    for (const key of [listKey.host(name), listKey.drive(0, 0)]) expect(isBackedUp(key)).toBe(false)
+    for (const key of [listKey.host(name), listKey.drive(0, 0), listKey.part(id)]) expect(isBackedUp(key)).toBe(false)
     expect(isBackedUp(entry.key)).toBe(true)
     refused(foreign(listKey.host(name), new Uint8Array(0)), 'format.range')
     refused(foreign('other', new Uint8Array(0)), 'format.range')

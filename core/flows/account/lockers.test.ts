@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { concat, type Bytes } from '../../base/bytes.ts'
+import { AppError } from '../../base/errors.ts'
 import type { Stretch } from '../../account/locker.ts'
 import type { Locker } from '../../formats/locker.ts'
 import { LEASE_SECONDS } from '../../formats/receipt.ts'
@@ -85,6 +86,37 @@ describe('a locker', () => {
     expect(await failureOf(createLocker(anna, lockerOf(master), other, forever))).toMatchObject({ code: 'account.taken' })
     // Said again, it is no failure.
     await closeLocker(locker, other, forever)
+  })
+
+  test('once closed does not open at a host that missed it and answers first, before the DHT does', async () => {
+    const { device, master, made, all } = await world(2)
+    const deps = await device()
+    const locker = await createLocker(anna, lockerOf(master), deps, forever)
+    all[0]?.kill()
+    await made.until(() => deps.hosts.connected().length === 1)
+    await closeLocker(locker, deps, forever)
+    all[1]?.kill()
+    await all[0]?.start()
+    const other = await device(1)
+    const { records, clock } = other
+    const slow: typeof records = {
+      sign: (seed, view) => records.sign(seed, view),
+      open: (name, record) => records.open(name, record),
+      publish: (name, record, options) => records.publish(name, record, options),
+      resolve: async (name, options) => {
+        await clock.sleep(2000, options?.signal)
+        return await records.resolve(name, options)
+      },
+    }
+    expect(await failureOf(findLocker(anna, { ...other, records: slow }, forever))).toMatchObject({ code: 'account.closed' })
+  })
+
+  test('is not called closed while only the DHT knows, which forgets', async () => {
+    const { device, master, all } = await world(2)
+    const deps = await device()
+    const locker = await createLocker(anna, lockerOf(master), deps, forever)
+    for (const host of all) host.kill()
+    await expect(closeLocker(locker, { ...deps, records: Object.assign(Object.create(deps.records) as typeof deps.records, { resolve: () => Promise.reject(new AppError('transient', 'record.unreachable', 'nobody')) }) }, forever)).rejects.toMatchObject({ kind: 'transient' })
   })
 
   test('is found when the DHT has forgotten everything, for hosts keep it; and lives a whole lease longer when it is renewed', async () => {

@@ -8,7 +8,7 @@ import type { Random } from '../../ports/clock.ts'
 import type { Records } from '../../ports/network.ts'
 import type { Hosts } from '../hosts/hosts.ts'
 import { resolveRecord, type LookUpDeps } from '../records/lookup.ts'
-import { placeRecord, type Placed } from '../records/place.ts'
+import { placeRecord, recordHolders, type Placed } from '../records/place.ts'
 
 export interface LockersDeps extends LookUpDeps {
   readonly hosts: Pick<Hosts, 'connected' | 'changed' | 'client' | 'candidates'>
@@ -62,11 +62,13 @@ export async function renewLocker({ keys, locker, sequence }: OpenLocker, deps: 
   return await putLocker(keys, locker, sequence, deps, signal)
 }
 
-/** Closes a locker for ever. Throws `transient` `hosts.none` when nobody took note: it must be tried again. `aborted`. */
+/** Closes a locker for ever: every connected host is told. Throws `transient` `hosts.none` when no host took note: it must be tried again. `aborted`. */
 export async function closeLocker({ keys, sequence }: Pick<OpenLocker, 'keys' | 'sequence'>, deps: LockersDeps, signal: AbortSignal): Promise<void> {
   const placed = await put(keys, { kind: 'gone' }, sequence, deps, signal)
-  const ended = placed.refused.some(({ error }) => error.code === 'record.ended')
-  if (placed.holders.length === 0 && placed.servers === 0 && !ended) throw nobody(placed)
+  // A server of the DHT forgets in two days, and then hosts with the old record publish it again.
+  if (placed.holders.length > 0) return
+  const there = await resolve(keys, deps, signal)
+  if (there?.value.kind !== 'gone') throw nobody(placed)
 }
 
 /** Whether what is there is the very locker that is to be made: an attempt before this one got so far. */
@@ -79,17 +81,17 @@ async function holds(value: RecordValue, keys: LockerKeys, locker: Locker): Prom
 async function putLocker(keys: LockerKeys, locker: Locker, after: bigint, deps: LockersDeps, signal: AbortSignal): Promise<OpenLocker> {
   const sealed = await wrapMaster(locker, keys, deps.random.bytes(LOCKER_NONCE))
   const placed = await put(keys, { kind: 'locker', sealed }, after, deps, signal)
+  if (placed.holders.length > 0) return { keys, locker, sequence: placed.sequence }
   if (placed.refused.some(({ error }) => error.code === 'record.ended')) throw new AppError('denied', 'account.taken', 'this name and password were given up before')
-  // A server of the DHT forgets in two days; only hosts keep.
-  if (placed.holders.length === 0) throw nobody(placed)
-  return { keys, locker, sequence: placed.sequence }
+  throw nobody(placed)
 }
 
 async function put(keys: LockerKeys, value: RecordValue, after: bigint, deps: LockersDeps, signal: AbortSignal): Promise<Placed & { readonly sequence: bigint }> {
   const now = Math.floor(deps.clock.now())
-  const sequence = BigInt(now) > after ? BigInt(now) : after + 1n
+  // Never by the clock: a locker that is only away just now must not be overwritten by a first one of the same name and password.
+  const sequence = after + 1n
   const record = await deps.records.sign(keys.recordSeed, { value: formatRecordValue(value), sequence, expires: now + LEASE_SECONDS * 1000 })
-  const holders = deps.hosts.candidates().map(({ key }) => key).slice(0, RECORD_HOLDERS)
+  const holders = recordHolders(deps.hosts).slice(0, value.kind === 'gone' ? undefined : RECORD_HOLDERS)
   const placed = await placeRecord({ name: keys.recordName, record, bytes: new Uint8Array() }, holders, deps, signal)
   return { ...placed, sequence }
 }

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test, vi } from 'vitest'
+import { AppError } from '../../base/errors.ts'
 import type { Head } from '../../formats/head.ts'
 import { failureOf, storageWorld, type StorageWorld } from '../../testkit/storage-world.ts'
 import { Heads } from './heads.ts'
@@ -27,7 +28,7 @@ async function world(hosts: number) {
     const device = made.shards.random.bytes(16)
     return { index, device, name: `device ${String(index)}`, written: 1, known: [], snapshot: undefined, segments: [], inline: made.shards.random.bytes(200), ...fields }
   }
-  return { made, all, device, headOf }
+  return { made: Object.assign(made, { master }), all, device, headOf }
 }
 
 describe('the heads of an account', () => {
@@ -80,6 +81,46 @@ describe('the heads of an account', () => {
     expect(found.heads).toEqual([])
     expect(found.unread.map(({ index, error }) => [index, error.code])).toEqual([[0, 'head.unreachable'], [1, 'head.unreachable']])
     expect(made.shards.dht.held.size).toBe(2)
+  })
+
+  test('are looked for among a few names only while nobody can be reached, and nothing is proved then', async () => {
+    const { device, made, all } = await world(2)
+    const heads = await device()
+    for (const host of all) host.kill()
+    made.shards.dht.servers = 0
+    const found = await heads.find([], forever)
+    expect(found).toMatchObject({ heads: [], free: [] })
+    expect(found.unread.map(({ index, error }) => [index, error.code])).toEqual([0, 1, 2].map((index) => [index, 'record.unreachable']))
+  })
+
+  test('whose records are past their end by the clock of a device are not free to it', async () => {
+    const { device, headOf, made } = await world(2)
+    await (await device()).publish(headOf(0), 0, forever)
+    const { swarm } = await made.device().start()
+    await made.until(() => swarm.hosts.connected().length === 2)
+    const { records } = made.shards
+    const late = { ...swarm, records: { ...swarm.records, sign: records.sign.bind(records), publish: records.publish.bind(records), resolve: records.resolve.bind(records), open: () => Promise.reject(new AppError('absent', 'record.expired', 'past its end')) } }
+    const found = await new Heads(made.master, late).find([], forever)
+    expect(found.free).not.toContain(0)
+  })
+
+  test('that only came back count, not one that took their place while they were away', async () => {
+    const { device, headOf, made, all } = await world(4)
+    const first = await device()
+    const lost = headOf(0)
+    let sequence = 0
+    for (let i = 0; i < 3; i++) sequence = await first.publish(lost, sequence, forever)
+    for (const host of all) host.kill()
+    made.shards.dht.held.clear()
+    const others = await made.hosts(2)
+    const { swarm } = await made.device().start()
+    await made.until(() => swarm.hosts.connected().length === 2)
+    const second = new Heads(made.master, swarm)
+    expect((await second.find([], forever)).free).toContain(0)
+    await second.publish(headOf(0), 0, forever)
+    for (const host of all) await host.start()
+    await made.until(() => swarm.hosts.connected().length === 4 + others.length)
+    expect((await second.get(0, forever)).head).toEqual(lost)
   })
 
   test('are published on hosts or not at all', async () => {

@@ -1,5 +1,5 @@
 import { fromHex, type Bytes } from '../../base/bytes.ts'
-import { AppError, asAppError, throwIfAborted } from '../../base/errors.ts'
+import { AppError, asAppError, isAppError, throwIfAborted } from '../../base/errors.ts'
 import { headKeys } from '../../account/keys.ts'
 import { decode, encode } from '../../formats/codec.ts'
 import { head, HEAD_INDEX, type Head } from '../../formats/head.ts'
@@ -11,7 +11,7 @@ import { openObject, sealObject } from '../../seal/object.ts'
 import type { Hosts } from '../hosts/hosts.ts'
 import { resolveRecord, type LookUpDeps } from '../records/lookup.ts'
 import { objectOf } from '../records/object.ts'
-import { placeRecord } from '../records/place.ts'
+import { placeRecord, recordHolders } from '../records/place.ts'
 
 /** Indexes looked at beyond the highest that is known to be used: devices that came at the same time as others take the next ones. */
 const BEYOND = 3
@@ -57,7 +57,7 @@ export class Heads {
     const asked = new Map<number, Asked>()
     const named = new Set(known)
     for (;;) {
-      const used = [...asked].flatMap(([index, what]) => (what === 'free' ? [] : [index]))
+      const used = [...asked].flatMap(([index, what]) => (isUsed(what) ? [index] : []))
       const end = Math.min(HEAD_INDEX, Math.max(-1, ...used, ...named) + BEYOND)
       const next = Array.from({ length: end + 1 }, (_, index) => index).filter((index) => !asked.has(index))
       if (next.length === 0) return summary(asked)
@@ -70,7 +70,10 @@ export class Heads {
     }
   }
 
-  /** The head at `index`. Throws `absent` `record.absent`, `head.gone`; `transient` `record.unreachable`, `head.unreachable`; `corrupt` `head.damaged`; `aborted`. */
+  /**
+   * The head at `index`. Throws `absent` `record.absent`, `head.gone`; `transient` `record.unreachable`, `head.unreachable`; `corrupt` `head.damaged`;
+   * `invalid` `format.version` for one of a later Shoal; `aborted`.
+   */
   async get(index: number, signal: AbortSignal): Promise<FoundHead> {
     const keys = await headKeys(this.master, index)
     const { view, objects } = await resolveRecord(keys.recordName, this.deps, signal)
@@ -85,7 +88,7 @@ export class Heads {
   }
 
   /**
-   * Puts a head on hosts, with a record newer than `after` (0 at first). Resolves to its sequence. Throws `transient` `hosts.none` when no host took it; `denied` `head.taken` when hosts
+   * Puts a head on hosts, with the sequence after `after` (0 at first): never one by the clock, or a head that is only away just now would be overwritten. Resolves to its sequence. Throws `transient` `hosts.none` when no host took it; `denied` `head.taken` when hosts
    * have a newer one, from another device; `aborted`.
    */
   async publish(value: Head, after: number, signal: AbortSignal): Promise<number> {
@@ -93,8 +96,8 @@ export class Heads {
     const keys = await headKeys(this.master, value.index)
     const object = await sealObject(encode(head, value), keys.readKey, deps.blake3)
     const now = Math.floor(deps.clock.now())
-    const sequence = Math.max(now, after + 1)
-    const holders = deps.hosts.candidates().map(({ key }) => key).slice(0, RECORD_HOLDERS)
+    const sequence = after + 1
+    const holders = recordHolders(deps.hosts).slice(0, RECORD_HOLDERS)
     const path = formatRecordValue({ kind: 'object', name: object.name, holders: holders.map(fromHex) })
     const record = await deps.records.sign(keys.recordSeed, { value: path, sequence: BigInt(sequence), expires: now + LEASE_SECONDS * 1000 })
     const placed = await placeRecord({ name: keys.recordName, record, bytes: object.bytes }, holders, deps, signal)
@@ -118,9 +121,16 @@ export class Heads {
     try {
       return decode(head, await openObject(bytes, readKey, this.deps.blake3, { name }))
     } catch (cause) {
+      if (isAppError(cause, 'invalid') && cause.code === 'format.version') throw cause
       throw damaged('does not open', cause)
     }
   }
+}
+
+/** Whether somebody has, or had, that index: a name of which nobody could tell anything says nothing about the next ones. */
+function isUsed(what: Asked): boolean {
+  if (what === 'free') return false
+  return !(what instanceof AppError) || what.code !== 'record.unreachable'
 }
 
 function summary(asked: ReadonlyMap<number, Asked>): FoundHeads {

@@ -58,7 +58,7 @@ export class LocalLog {
 
   /** Puts one update in the place of all: it MUST hold what they hold, those that are still being written included. Errors as `append`: then all are there still. */
   async replace(whole: Bytes): Promise<void> {
-    const old = this.keys.map((key): MetaChange => ({ del: key }))
+    const { keys, first, count, bytes } = this
     this.keys = []
     this.generation++
     this.next = 0
@@ -68,9 +68,13 @@ export class LocalLog {
     const fragments = this.fragments(whole)
     this.note(whole.length)
     try {
-      await this.journal.write([...fragments, ...old], { strict: true })
+      await this.journal.write([...fragments, ...keys.map((key): MetaChange => ({ del: key }))], { strict: true })
     } catch (error) {
-      this.keys.push(...old.flatMap((change) => ('del' in change ? [change.del] : [])))
+      // What was appended meanwhile counts besides.
+      this.keys.push(...keys)
+      this.first = first
+      this.count += count
+      this.bytes += bytes
       throw error
     }
   }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { utf8 } from '../../base/bytes.ts'
+import { AppError } from '../../base/errors.ts'
 import type { NewContent } from '../../drive/editor.ts'
 import { TOP } from '../../formats/drive.ts'
 import { faultyMetaStore, Faults } from '../../testkit/faulty.ts'
@@ -13,8 +14,9 @@ let seed = 1
 /** The drive over a disk that outlives it. */
 async function open(disk = memoryMetaDisk(), faults = new Faults()) {
   const journal = new Journal(faultyMetaStore(new MemoryMetaStore(disk), faults))
-  const own = await OwnDrive.open(journal, { random: new SeededRandom(++seed), now: () => 1_700_000_000_000 + seed, device: 0 })
-  return { own, disk, faults, edit: own.drive.edit, names: namesOf(own) }
+  const reports: AppError[] = []
+  const own = await OwnDrive.open(journal, { report: (error) => void reports.push(error), random: new SeededRandom(++seed), now: () => 1_700_000_000_000 + seed, device: 0 })
+  return { own, disk, faults, reports, edit: own.drive.edit, names: namesOf(own) }
 }
 
 const namesOf = (own: OwnDrive): string[] => own.drive.view.children(TOP).map(({ name }) => name)
@@ -86,5 +88,23 @@ describe('the drive of a device', () => {
     }
     expect(disk.entries.size).toBeLessThan(200)
     expect((await open(disk)).names).toHaveLength(600)
+  })
+
+  it('says what it saved also when its disk has no room for merging, and merges later', async () => {
+    const { own, disk, edit, reports, faults } = await open()
+    for (let i = 0; i < 501; i++) {
+      edit.createFolder(TOP, `folder ${String(i)}`)
+      await own.save()
+    }
+    const before = disk.entries.size
+    edit.createFolder(TOP, 'the one after which merging is due')
+    faults.fail(2, new AppError('quota', 'storage.full', 'no room'))
+    expect(await own.save()).toBeDefined()
+    expect(reports.map(({ code }) => code)).toEqual(['storage.full'])
+    expect(disk.entries.size).toBe(before + 1)
+    edit.createFolder(TOP, 'one more')
+    await own.save()
+    expect(disk.entries.size).toBeLessThan(3)
+    expect((await open(disk)).names).toHaveLength(503)
   })
 })

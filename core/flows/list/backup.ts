@@ -14,14 +14,20 @@ const BATCH = 256
 /** The backup file of the whole list (docs/formats/list.md). It holds the secrets themselves. */
 export async function backUp(meta: MetaStore, secrets: Secrets, now: number, blake3: Blake3): Promise<Bytes> {
   const entries: ListEntry[] = []
-  for await (const [key, value] of meta.range('')) if (isBackedUp(key)) entries.push({ key, value: bare(key, secrets) ?? own(value) })
+  const parts = new Set<string>()
+  for await (const [key] of meta.range('part/')) parts.add(key.slice('part/'.length))
+  // Parts of the drive belong to the device whose head names them: another one would release them.
+  const isOfPart = (key: string): boolean => key.split('/').some((word) => parts.has(word))
+  for await (const [key, value] of meta.range('')) {
+    const kept = key.startsWith('secret/') ? bare(key, secrets) : own(value)
+    if (kept !== undefined && isBackedUp(key) && !isOfPart(key)) entries.push({ key, value: kept })
+  }
   entries.sort((a, b) => (a.key < b.key ? -1 : 1))
   return encodeBackup({ created: Math.max(0, Math.floor(now)), entries }, blake3)
 }
 
-/** The value of a secret that opens on any device; `undefined` for other entries. */
+/** The value of a secret that opens on any device; `undefined` for one that does not open here. */
 function bare(key: string, secrets: Secrets): Bytes | undefined {
-  if (!key.startsWith('secret/')) return undefined
   const secret = secrets.secretOf(fromHex(key.slice('secret/'.length)))
   return secret === undefined ? undefined : encode(secretRecord, secret)
 }

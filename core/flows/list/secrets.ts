@@ -46,7 +46,8 @@ export class Secrets {
       const name = key.slice('secret/'.length)
       if (this.known.has(name)) continue
       const secret = version === WRAPPED ? await this.unwrapped(value, name) : value
-      if (secret === undefined) continue
+      // One under another name came with a backup that somebody made up.
+      if (secret === undefined || toHex(secretFingerprint(secret, this.deps.blake3)) !== name) continue
       await this.learn(secret)
       if (version !== WRAPPED) bare.push(secret)
     }

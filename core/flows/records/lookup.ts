@@ -19,6 +19,9 @@ const AGAIN_MS = 1000
 /** Connected hosts asked for a record, at most. */
 const ASKED = 24
 
+/** What a host or the DHT says that has nothing; a record that is past its end by our clock is no such word. */
+const DENIALS: readonly string[] = ['object.absent', 'record.absent']
+
 export interface LookUpDeps {
   readonly hosts: Pick<Hosts, 'connected' | 'changed'>
   readonly search: Pick<Search, 'settled'>
@@ -32,6 +35,8 @@ export interface Question<T> {
   readonly name: Bytes
   /** Reads what a valid record says. What it throws makes that record count as none. */
   readonly read: (view: RecordView) => T
+  /** Everybody is waited for, as long as one question may take: a host that was away may answer first, with what was replaced meanwhile. */
+  readonly thorough?: true
   /** Whether a round in which nobody had a record tells that there is none. */
   readonly isDenied: (round: Round<T>) => boolean
 }
@@ -83,7 +88,7 @@ export interface Resolved {
  */
 export async function resolveRecord(name: Bytes, deps: LookUpDeps, signal: AbortSignal): Promise<Resolved> {
   let denied = false
-  const question: Question<RecordView> = { name, read: (view) => view, isDenied: ({ deniedByDht }) => deniedByDht }
+  const question: Question<RecordView> = { name, read: (view) => view, thorough: true, isDenied: ({ deniedByDht }) => deniedByDht }
   for await (const { answers, objects, deniedByDht } of lookUp(question, deps, signal)) {
     const [newest] = answers
     if (newest !== undefined) return { view: newest.value, record: newest.rank.record, objects }
@@ -116,12 +121,9 @@ async function ask<T>(question: Question<T>, deps: LookUpDeps, signal: AbortSign
     await asked
     if (round.answers.length === 0) await new Promise<never>(() => undefined)
   }))
+  const enough = question.thorough === true ? [] : [found.then(() => deps.clock.sleep(GRACE_MS, stop))]
   try {
-    await Promise.race([
-      Promise.all(questions),
-      deps.clock.sleep(ASK_MS, stop),
-      found.then(() => deps.clock.sleep(GRACE_MS, stop)),
-    ])
+    await Promise.race([Promise.all(questions), deps.clock.sleep(ASK_MS, stop), ...enough])
   } finally {
     late.abort()
   }
@@ -147,6 +149,6 @@ async function hear<T>(round: Round<T>, { name, read }: Question<T>, { records }
     round.answers.push({ value: read(view), rank: ranked(view, record) })
     if (bytes.length > 0) round.objects.push(bytes)
   } catch (error) {
-    if (isAppError(error, 'absent')) round.denials++
+    if (isAppError(error, 'absent') && DENIALS.includes(error.code)) round.denials++
   }
 }

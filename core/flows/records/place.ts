@@ -22,6 +22,11 @@ export interface NewRecord {
   readonly bytes: Bytes
 }
 
+/** Hosts to put a record on, the best first: those that have room and behave, then the other connected ones, since what takes the place of an old record needs none. */
+export function recordHolders(hosts: Pick<Hosts, 'candidates' | 'connected'>): PeerKey[] {
+  return [...new Set([...hosts.candidates().map(({ key }) => key), ...hosts.connected().map(({ host }) => host)])]
+}
+
 /** Who has a record now. */
 export interface Placed {
   readonly holders: readonly PeerKey[]
