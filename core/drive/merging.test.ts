@@ -106,16 +106,22 @@ function worlds(runs: number, check: (world: World, steps: number) => void): voi
   )
 }
 
+/** What all devices of `world` show alike after `steps` steps and a meeting of all, the first of them as a fresh one would. */
+function settled(world: World, steps: number, purging: boolean): { readonly first: FakeDevice; readonly shown: readonly string[] } {
+  for (let i = 0; i < steps; i++) world.step(purging)
+  world.settle()
+  const [first, ...others] = world.devices as [FakeDevice, ...FakeDevice[]]
+  const shown = first.shown()
+  for (const device of others) expect(device.shown()).toEqual(shown)
+  expectNamesApart(first)
+  expectAsAfresh(first)
+  return { first, shown }
+}
+
 describe('devices that work apart and meet now and then', () => {
   it('come to one and the same view, with unlike names, and with every version that was ever written', () => {
     worlds(1000, (world, steps) => {
-      for (let i = 0; i < steps; i++) world.step(false)
-      world.settle()
-      const [first, ...others] = world.devices as [FakeDevice, ...FakeDevice[]]
-      const shown = first.shown()
-      for (const device of others) expect(device.shown()).toEqual(shown)
-      expectNamesApart(first)
-      expectAsAfresh(first)
+      const { shown } = settled(world, steps, false)
       const all = shown.join('\n')
       for (const content of world.contents) expect(all).toMatch(new RegExp(`${content}(\\D|$)`))
     })
@@ -123,13 +129,7 @@ describe('devices that work apart and meet now and then', () => {
 
   it('come to one view also when they purge and empty the trash, and reach every version that the document still holds', () => {
     worlds(1000, (world, steps) => {
-      for (let i = 0; i < steps; i++) world.step(true)
-      world.settle()
-      const [first, ...others] = world.devices as [FakeDevice, ...FakeDevice[]]
-      const shown = first.shown()
-      for (const device of others) expect(device.shown()).toEqual(shown)
-      expectNamesApart(first)
-      expectAsAfresh(first)
+      const { first, shown } = settled(world, steps, true)
       const reached = shown.flatMap((line) => line.split(' = ')[1]?.split('|') ?? [])
       const held = [...first.drive.view.contents()].map((bytes) => String.fromCharCode(...bytes))
       expect(reached.sort()).toEqual(held.sort())

@@ -8,7 +8,7 @@ import type { Random } from '../../ports/clock.ts'
 import type { Records } from '../../ports/network.ts'
 import type { Hosts } from '../hosts/hosts.ts'
 import { resolveRecord, type LookUpDeps } from '../records/lookup.ts'
-import { placeRecord, recordHolders, type Placed } from '../records/place.ts'
+import { nobodyTook, placeRecord, recordHolders, type Placed } from '../records/place.ts'
 
 export interface LockersDeps extends LookUpDeps {
   readonly hosts: Pick<Hosts, 'connected' | 'changed' | 'client' | 'candidates'>
@@ -68,7 +68,7 @@ export async function closeLocker({ keys, sequence }: Pick<OpenLocker, 'keys' | 
   // A server of the DHT forgets in two days, and then hosts with the old record publish it again.
   if (placed.holders.length > 0) return
   const there = await resolve(keys, deps, signal)
-  if (there?.value.kind !== 'gone') throw nobody(placed)
+  if (there?.value.kind !== 'gone') throw nobodyTook(placed)
 }
 
 /** Whether what is there is the very locker that is to be made: an attempt before this one got so far. */
@@ -83,7 +83,7 @@ async function putLocker(keys: LockerKeys, locker: Locker, after: bigint, deps: 
   const placed = await put(keys, { kind: 'locker', sealed }, after, deps, signal)
   if (placed.holders.length > 0) return { keys, locker, sequence: placed.sequence }
   if (placed.refused.some(({ error }) => error.code === 'record.ended')) throw new AppError('denied', 'account.taken', 'this name and password were given up before')
-  throw nobody(placed)
+  throw nobodyTook(placed)
 }
 
 async function put(keys: LockerKeys, value: RecordValue, after: bigint, deps: LockersDeps, signal: AbortSignal): Promise<Placed & { readonly sequence: bigint }> {
@@ -105,9 +105,4 @@ async function resolve(keys: LockerKeys, deps: LockersDeps, signal: AbortSignal)
     if (error instanceof AppError && error.code === 'record.absent') return undefined
     throw error
   }
-}
-
-function nobody({ refused }: Placed): AppError {
-  const cause = refused[0]?.error
-  return new AppError('transient', 'hosts.none', 'no host took the record', cause === undefined ? {} : { cause })
 }

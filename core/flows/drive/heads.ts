@@ -11,7 +11,7 @@ import { openObject, sealObject } from '../../seal/object.ts'
 import type { Hosts } from '../hosts/hosts.ts'
 import { resolveRecord, type LookUpDeps } from '../records/lookup.ts'
 import { objectOf } from '../records/object.ts'
-import { placeRecord, recordHolders } from '../records/place.ts'
+import { nobodyTook, placeRecord, recordHolders } from '../records/place.ts'
 
 /** Indexes looked at beyond the highest that is known to be used: devices that came at the same time as others take the next ones. */
 const BEYOND = 3
@@ -104,7 +104,7 @@ export class Heads {
     if (placed.holders.length > 0) return sequence
     const taken = placed.refused.find(({ error }) => error.code === 'record.older' || error.code === 'record.ended')
     if (taken !== undefined) throw new AppError('denied', 'head.taken', 'another device has this index', { cause: taken.error })
-    throw new AppError('transient', 'hosts.none', 'no host took the head', placed.refused[0] === undefined ? {} : { cause: placed.refused[0].error })
+    throw nobodyTook(placed)
   }
 
   private async ask(index: number, signal: AbortSignal): Promise<Asked> {

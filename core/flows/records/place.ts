@@ -1,5 +1,5 @@
 import type { Bytes } from '../../base/bytes.ts'
-import { asAppError, throwIfAborted, type AppError } from '../../base/errors.ts'
+import { AppError, asAppError, throwIfAborted } from '../../base/errors.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { PeerKey, Records } from '../../ports/network.ts'
 import type { Hosts } from '../hosts/hosts.ts'
@@ -44,6 +44,12 @@ export async function placeRecord(placed: NewRecord, holders: readonly PeerKey[]
     return error === undefined || error === true ? [] : [{ host, error }]
   })
   return { holders: holders.filter((_, i) => answers[i] === true), refused, servers }
+}
+
+/** That no host took `placed`, with the reason of the first that refused. */
+export function nobodyTook({ refused }: Placed): AppError {
+  const cause = refused[0]?.error
+  return new AppError('transient', 'hosts.none', 'no host took the record', cause === undefined ? {} : { cause })
 }
 
 /** Puts a record on hosts. Resolves to what became of each, in order: `true`, or why not. Throws `aborted` only. */
