@@ -1,4 +1,6 @@
 import type { PlainError } from '../core/base/errors.ts'
+import type { AccountContract, AccountState } from './contract-account.ts'
+import type { DriveContract, DriveState } from './contract-drive.ts'
 
 /** What a page may ask of the peer worker (over Comlink), and what it is told. Types only: nothing here reaches libp2p. */
 
@@ -27,19 +29,10 @@ export type FileStatus =
   | { readonly kind: 'damaged' }
   | { readonly kind: 'failed'; readonly error: PlainError }
 
-export interface FileRow {
-  readonly id: string
-  readonly name: string
-  /** Bytes. */
-  readonly size: number
-  readonly type: string
-  /** Milliseconds since 1970. */
-  readonly added: number
-  readonly status: FileStatus
-  /** The rest of the file must be handed over again (dropped or picked) to go on. */
-  readonly needsFile: boolean
-  /** Sentences of fact for people who want to know: a host gave back damaged pieces, kept until a date. Codes of docs/page.md. */
-  readonly notes: readonly { readonly code: string; readonly data: Readonly<Record<string, string | number>> }[]
+/** A sentence of fact for people who want to know: a host gave back damaged pieces, kept until a date. Codes of docs/page.md. */
+export interface Note {
+  readonly code: string
+  readonly data: Readonly<Record<string, string | number>>
 }
 
 export interface RelayRow {
@@ -83,7 +76,9 @@ export interface Snapshot {
   /** Peers that only a relay leads to: they can take and give little. */
   readonly relayed: number
   readonly relays: readonly RelayRow[]
-  readonly files: readonly FileRow[]
+  /** Absent where nothing is kept, or until it is known. */
+  readonly drive?: DriveState
+  readonly account?: AccountState
   /** Bytes of own files; bytes they take on hosts; bytes that the connected hosts would still take from us. */
   readonly space: { readonly files: number; readonly stored: number; readonly free: number }
   /** What was stored since the peer was started: bytes of files, of these what was new here, that compressed, and its shards. */
@@ -122,23 +117,21 @@ export type DownloadState =
   | { readonly kind: 'failed'; readonly error: PlainError }
 
 /** The peer worker. Every rejection crosses as an `AppError` (workers/errors.ts). */
-export interface PeerContract {
+export interface PeerContract extends DriveContract, AccountContract {
   /** Calls `listener` with a snapshot now and after each change, until the page's port closes. */
   watch(listener: (snapshot: Snapshot) => void): Promise<void>
-  add(files: readonly FileToAdd[]): Promise<void>
-  /** Stops storing and forgets the file; what hosts already hold is released. */
+  /** Stops storing the newest version of a file and forgets it; what hosts already hold is released. */
   cancel(id: string): Promise<void>
   retry(id: string): Promise<void>
-  /** Forgets the file, releases it on its hosts, now or when they can be reached. */
-  remove(id: string): Promise<void>
   /** The seed of the file's link, 43 characters. `transient` `link.unpublished` until the file is stored. */
   link(id: string): Promise<string>
   /** Looks a link up. `invalid` `link.damaged`; `absent` `link.gone`, `link.absent`; `transient` `link.unreachable`. */
   openLink(seed: string): Promise<LinkView>
   /** Prepares the streaming of an own file, or of a link's file; under `token`, when another leader gave it that one. */
   downloadFile(id: string, token?: string): Promise<Download>
+  downloadVersion(id: string, version: string, token?: string): Promise<Download>
   downloadLink(seed: string, token?: string): Promise<Download>
-  /** Prepares the streaming of own files as one ZIP file, in this order; the same ids give the same bytes. */
+  /** Prepares the streaming of entries, folders with all that is in them, as one ZIP file; an empty list means the whole drive. */
   downloadZip(ids: readonly string[], token?: string): Promise<Download>
   /** Reports a download until it ends. */
   watchDownload(token: string, listener: (state: DownloadState) => void): Promise<void>
