@@ -5,6 +5,7 @@ import { jsonLog } from '../peer/log.ts'
 import { systemClock, systemRandom } from '../peer/system.ts'
 import coderWorkerUrl from './coder-worker.ts?worker&url'
 import { browserCoder } from './coder-workers.ts'
+import { deviceName } from './device.ts'
 import type { PeerRealm } from './peer-realm.ts'
 import { openBrowserStorage } from './storage/open.ts'
 import type { ScriptUrl } from './trusted.ts'
@@ -33,6 +34,8 @@ export function browserRealm({ script, files }: RealmInit): PeerRealm {
     openStorage: () => openBrowserStorage(files, systemRandom),
     openCoder: () =>
       browserCoder(() => new Worker(script(coderWorkerUrl), { type: 'module', name: 'shoal-coder' })),
+    deviceName: deviceName(navigator.userAgent),
+    address: location.origin,
     loadBlake3: () => loadBlake3(),
     async connect({ seed, relays }) {
       const { startBrowserPeer } = await import('../peer/browser.ts')

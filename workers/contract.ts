@@ -143,7 +143,7 @@ export interface PeerContract extends DriveContract, AccountContract {
   /** The backup file (docs/formats/list.md). */
   backup(): Promise<Blob>
   /** Merges a backup file; resolves to the number of files that came back. */
-  restore(file: Blob): Promise<number>
+  restoreBackup(file: Blob): Promise<number>
   setRelays(urls: readonly string[]): Promise<void>
   /**
    * Hosts for others with `space` bytes from now on, also after a restart; or takes nothing new, and serves out what was promised.

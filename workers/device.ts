@@ -49,3 +49,37 @@ export async function savedHosting(device: MetaStore): Promise<HostingChoice> {
 export async function saveHosting(device: MetaStore, choice: HostingChoice): Promise<void> {
   await device.batch([{ put: HOSTING, value: encode(hostingChoice, choice) }], { strict: true })
 }
+
+const TRIED = 'tried'
+
+/** Whether the person said here that they go on without an account. */
+export async function savedTried(device: MetaStore): Promise<boolean> {
+  return (await device.get(TRIED)) !== undefined
+}
+
+export async function saveTried(device: MetaStore, tried: boolean): Promise<void> {
+  await device.batch([tried ? { put: TRIED, value: new Uint8Array() } : { del: TRIED }], { strict: true })
+}
+
+const BROWSERS: readonly (readonly [pattern: RegExp, name: string])[] = [
+  [/Edg\//, 'Edge'],
+  [/Firefox\//, 'Firefox'],
+  [/OPR\//, 'Opera'],
+  [/Chrome\//, 'Chrome'],
+  [/Safari\//, 'Safari'],
+]
+const SYSTEMS: readonly (readonly [pattern: RegExp, name: string])[] = [
+  [/Android/, 'Android'],
+  [/iPhone|iPad/, 'iOS'],
+  [/CrOS/, 'ChromeOS'],
+  [/Windows/, 'Windows'],
+  [/Mac OS X/, 'Mac'],
+  [/Linux/, 'Linux'],
+]
+
+/** What a browser is called, from what it says of itself. */
+export function deviceName(userAgent: string): string {
+  const find = (names: typeof BROWSERS): string | undefined => names.find(([pattern]) => pattern.test(userAgent))?.[1]
+  const system = find(SYSTEMS)
+  return `${find(BROWSERS) ?? 'Browser'}${system === undefined ? '' : ` on ${system}`}`
+}

@@ -11,7 +11,6 @@ export const NOTHING: Snapshot = {
   hosts: 0,
   relayed: 0,
   relays: [],
-  files: [],
   space: { files: 0, stored: 0, free: 0 },
   local: { used: 0, quota: 0 },
 }

@@ -4,6 +4,7 @@ import type { Clock, Random } from '../core/ports/clock.ts'
 import type { Coder } from '../core/ports/coder.ts'
 import type { Signatures } from '../core/swarm/shard-client.ts'
 import type { Peer } from '../peer/peer.ts'
+import type { AccountTools } from './account-tools.ts'
 import type { BrowserStorage } from './storage/open.ts'
 
 /** Everything around the peer service that is not its own doing: a browser's worker (peer-worker.ts), or a test. */
@@ -15,6 +16,11 @@ export interface PeerRealm {
   readonly report: (error: AppError) => void
   openStorage(): Promise<BrowserStorage>
   openCoder(): Coder
+  openAccountTools(): AccountTools
+  /** What a new device is called, such as `Chrome on Linux`. */
+  readonly deviceName: string
+  /** The address that opens Shoal, for people to write down. */
+  readonly address: string
   loadBlake3(): Promise<Blake3>
   /** Starts libp2p, which is loaded only now. */
   connect(init: { readonly seed: Uint8Array; readonly relays: readonly string[] }): Promise<Peer>

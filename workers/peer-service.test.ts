@@ -1,17 +1,24 @@
 import { wrap } from 'comlink'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { Stretch } from '../core/account/locker.ts'
+import { concat } from '../core/base/bytes.ts'
 import { AppError } from '../core/base/errors.ts'
 import { loadBlake3 } from '../core/merkle/blake3.ts'
 import * as signatures from '../core/seal/ed25519.ts'
 import type { KeyWrap } from '../core/ports/key-wrap.ts'
 import { freshKeyWrap } from '../core/testkit/key-wrap.ts'
+import { nobleBlake3 } from '../core/testkit/noble-blake3.ts'
 import { MemoryMetaStore, memoryMetaDisk } from '../core/testkit/memory-meta-store.ts'
 import { MemoryShardStore, memoryShardDisk } from '../core/testkit/memory-shard-store.ts'
 import { storageWorld, type StorageWorld } from '../core/testkit/storage-world.ts'
+import type { EntryRow } from './contract-drive.ts'
 import type { FileToAdd, PeerContract, PeerInit, Snapshot } from './contract.ts'
 import { answerDownload, type ServeRequest, type Tab } from './download/answer.ts'
 import type { PeerRealm } from './peer-realm.ts'
 import { PeerService } from './peer-service.ts'
+
+/** Quick, where Argon2id takes a second. */
+const quick: Stretch = ({ password, salt }) => Promise.resolve(nobleBlake3().hash(concat([salt, Uint8Array.of(0), password])))
 
 /** One browser: what outlives its tabs. */
 class TestBrowser {
@@ -62,10 +69,17 @@ class TestBrowser {
           keyWrap: await this.keyWrap,
           openVault: async () => ({ shards: new MemoryShardStore(this.vaultDisk), meta: new MemoryMetaStore(this.vaultIndex) }),
           persisted: async () => false,
+          erase: async () => {
+            this.lists.entries.clear()
+            this.disk.shards.clear()
+          },
           close: async () => undefined,
         }
       },
       openCoder: () => ({ ...coder, close: () => undefined }),
+      openAccountTools: () => ({ stretch: quick, strength: async (password) => ({ score: password.length > 8 ? 4 : 0, accepted: password.length > 8, reason: undefined, advice: [] }), close: () => undefined }),
+      deviceName: 'Test browser',
+      address: 'https://shoal.example',
       loadBlake3: () => loadBlake3(),
       connect: async ({ seed, relays }) => {
         this.seeds.push(seed.join())
@@ -104,11 +118,17 @@ describe('the peer service', () => {
     return seen
   }
 
+  async function rowOf(tab: PeerService, name: string): Promise<EntryRow | undefined> {
+    const { rows } = await tab.list({ kind: 'search', text: name }, 0, 100)
+    return rows.find((row) => row.name === name)
+  }
+
   async function stored(tab: PeerService, name: string): Promise<string> {
-    const seen = watched(tab)
-    const row = (): Snapshot['files'][number] | undefined => seen.now.files.find((file) => file.name === name)
-    await world.until(() => row()?.status.kind === 'safe' || row()?.status.kind === 'stored', name)
-    return row()?.id ?? ''
+    for (;;) {
+      const row = await rowOf(tab, name)
+      if (row?.status?.kind === 'safe' || row?.status?.kind === 'stored') return row.id
+      await world.shards.clock.sleep(100)
+    }
   }
 
   function asTab(service: PeerService): Tab {
@@ -125,13 +145,13 @@ describe('the peer service', () => {
   }
 
   it('answers with a first snapshot before anything is loaded', async () => {
-    const service = new PeerService({ ...({} as PeerRealm), clock: world.shards.clock, random: world.shards.random }, { mode: 'full', relays: [] })
-    expect(watched(service).now).toMatchObject({ phase: 'starting', files: [] })
+    const service = new PeerService({ ...({ openAccountTools: () => undefined } as unknown as PeerRealm), clock: world.shards.clock, random: world.shards.random }, { mode: 'full', relays: [] })
+    expect(watched(service).now).toMatchObject({ phase: 'starting', peers: 0 })
   })
 
   it('stores a file, serves it as a download, and opens its link in a browser that was never here', async () => {
     const tab = browser.tab()
-    await tab.add([letter])
+    await tab.add([letter], '')
     const id = await stored(tab, 'letter.txt')
     const own = await tab.downloadFile(id)
     expect(await tab.owns(own.token)).toBe(true)
@@ -142,26 +162,26 @@ describe('the peer service', () => {
     expect(await stranger.openLink(seed)).toMatchObject({ name: 'letter.txt', type: 'text/plain', size: letter.file.size })
     const shared = await stranger.downloadLink(seed)
     expect(await download(stranger, shared.url)).toBe(await letter.file.text())
-    await expect(stranger.add([letter])).rejects.toMatchObject({ kind: 'denied', code: 'reader.only' })
+    await expect(stranger.add([letter], '')).rejects.toMatchObject({ kind: 'denied', code: 'reader.only' })
     await Promise.all([tab.stop(), stranger.stop()])
   })
 
   it('goes on in the tab that leads next with the same list and identity', async () => {
     const first = browser.tab()
-    await first.add([letter])
+    await first.add([letter], '')
     await stored(first, 'letter.txt')
     await first.stop()
     const second = browser.tab()
     const seen = watched(second)
     await world.until(() => seen.now.phase === 'running')
-    expect(seen.now.files.map(({ name }) => name)).toEqual(['letter.txt'])
+    expect((await second.list({ kind: 'folder', folder: '', sort: 'name' }, 0, 10)).rows.map(({ name }) => name)).toEqual(['letter.txt'])
     expect(browser.seeds[0]).toBe(browser.seeds[1])
     await second.stop()
   })
 
   it('opens a download under the token that another leader gave it', async () => {
     const first = browser.tab()
-    await first.add([letter])
+    await first.add([letter], '')
     const id = await stored(first, 'letter.txt')
     const { token, url } = await first.downloadFile(id)
     await first.stop()
@@ -175,7 +195,7 @@ describe('the peer service', () => {
     const tab = browser.tab()
     const { port1, port2 } = new MessageChannel()
     await tab.attach(port2)
-    await wrap<PeerContract>(port1).add([{ file: letter.file, path: 'letter.txt' }])
+    await wrap<PeerContract>(port1).add([{ file: letter.file, path: 'letter.txt' }], '')
     await stored(tab, 'letter.txt')
     port1.close()
     await tab.stop()
@@ -191,7 +211,7 @@ describe('the peer service', () => {
   it('keeps a file’s handle only while the file is being stored', async () => {
     const tab = browser.tab()
     const handle = { getFile: async () => letter.file } as unknown as FileSystemFileHandle
-    await tab.add([{ ...letter, handle }])
+    await tab.add([{ ...letter, handle }], '')
     await stored(tab, 'letter.txt')
     await world.until(() => browser.handles.size === 0, 'the handle to go')
     await tab.stop()
@@ -212,10 +232,10 @@ describe('the peer service', () => {
 
   it('brings the list back from a backup in another browser', async () => {
     const tab = browser.tab()
-    await tab.add([letter])
+    await tab.add([letter], '')
     await stored(tab, 'letter.txt')
     const other = new TestBrowser(world).tab()
-    expect(await other.restore(await tab.backup())).toBe(1)
+    expect(await other.restoreBackup(await tab.backup())).toBe(1)
     const id = await stored(other, 'letter.txt')
     expect(await download(other, (await other.downloadFile(id)).url)).toBe(await letter.file.text())
     await Promise.all([tab.stop(), other.stop()])
@@ -227,10 +247,10 @@ describe('the peer service', () => {
     const seen = watched(tab)
     await world.until(() => seen.now.problem !== undefined)
     expect(seen.now.problem).toMatchObject({ code: 'storage.refused' })
-    await expect(tab.add([letter])).rejects.toMatchObject({ code: 'storage.refused' })
+    await expect(tab.add([letter], '')).rejects.toMatchObject({ code: 'storage.refused' })
     browser.refuses = false
     const next = browser.tab()
-    await next.add([letter])
+    await next.add([letter], '')
     await stored(next, 'letter.txt')
     await next.stop()
   })

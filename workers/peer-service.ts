@@ -2,11 +2,17 @@ import { expose } from 'comlink'
 import { own } from '../core/base/bytes.ts'
 import { AppError, asAppError, toPlainError, type PlainError } from '../core/base/errors.ts'
 import type { FileReader } from '../core/flows/index.ts'
+import { CONFIRM_RANDOM, confirmPositions } from '../core/account/phrase.ts'
+import type { AccountTools } from './account-tools.ts'
+import type { DeviceRow, SignIn, Strength } from './contract-account.ts'
+import type { Listing, Query, VersionRow } from './contract-drive.ts'
 import type { Download, DownloadState, FileToAdd, LinkView, PeerContract, PeerInit, Snapshot } from './contract.ts'
+import type { DriveSession } from './drive-session.ts'
 import { Downloads } from './download/downloads.ts'
 import { patient } from './download/patience.ts'
 import type { FileSource } from './download/stream.ts'
-import { zipOf, type ZipMember } from './download/zip.ts'
+import { zipOf } from './download/zip.ts'
+import { membersOf } from './download/members.ts'
 import type { PeerRealm } from './peer-realm.ts'
 import { startReader, startStorage, type FileSession, type Session } from './peer-session.ts'
 import { Snapshots } from './snapshots.ts'
@@ -14,15 +20,11 @@ import { Snapshots } from './snapshots.ts'
 /** A backup larger than this is none: it holds the list of millions of files. */
 const MAX_BACKUP = 1024 ** 3
 
-/** What a ZIP of files is called. */
-const ZIP_NAME = 'shoal-files.zip'
-
 const NOTHING: Omit<Snapshot, 'phase'> = {
   peers: 0,
   hosts: 0,
   relayed: 0,
   relays: [],
-  files: [],
   space: { files: 0, stored: 0, free: 0 },
   local: { used: 0, quota: 0 },
 }
@@ -33,7 +35,8 @@ export class PeerService implements PeerContract {
   private readonly init: PeerInit
   private readonly downloads: Downloads
   private readonly snapshots: Snapshots
-  private readonly ready = Promise.withResolvers<Session>()
+  private readonly tools: AccountTools
+  private ready = Promise.withResolvers<Session>()
   private readonly stopped = Promise.withResolvers<undefined>()
   private readonly leaving = new AbortController()
   private phase: Snapshot['phase'] = 'starting'
@@ -44,6 +47,7 @@ export class PeerService implements PeerContract {
     this.realm = realm
     this.init = init
     this.downloads = new Downloads(realm)
+    this.tools = realm.openAccountTools()
     this.snapshots = new Snapshots(() => this.snapshot(), realm.clock)
     // Whoever calls a method hears of a failed start; without a call it stands in the snapshot.
     this.ready.promise.catch(() => undefined)
@@ -51,41 +55,123 @@ export class PeerService implements PeerContract {
 
   /** Runs until `stop`; in full mode only in the tab that leads. Never rejects: what goes wrong is shown. */
   async run(): Promise<void> {
-    try {
-      await this.serveWith(this.init.mode === 'reader' ? startReader : startStorage)
-    } catch (error) {
-      if (this.leaving.signal.aborted) return
-      const failure = asAppError(error)
-      this.realm.report(failure)
-      this.problem = toPlainError(failure)
-      this.ready.reject(failure)
-      this.snapshots.changed()
-    }
+    await this.begin()
+    if (this.session !== undefined) await this.stopped.promise
   }
 
   async watch(listener: (snapshot: Snapshot) => void): Promise<void> {
     this.snapshots.watch(listener)
   }
 
-  async add(files: readonly FileToAdd[]): Promise<void> {
+  async list(query: Query, from: number, count: number): Promise<Listing> {
+    return (await this.drive()).lists.list(query, from, count)
+  }
+
+  async seek(query: Query, prefix: string, from: number): Promise<number> {
+    return (await this.drive()).lists.seek(query, prefix, from)
+  }
+
+  async ids(query: Query): Promise<readonly string[]> {
+    return (await this.drive()).lists.ids(query)
+  }
+
+  async versions(id: string): Promise<readonly VersionRow[]> {
+    return (await this.drive()).lists.versions(id)
+  }
+
+  async add(files: readonly FileToAdd[], folder: string): Promise<void> {
     const own = await this.files()
-    await own.add(files)
+    await own.add(files, folder)
+  }
+
+  async createFolder(parent: string, name: string): Promise<string> {
+    return (await this.drive()).files.change((edit) => edit.createFolder(parent, name))
+  }
+
+  async rename(id: string, name: string): Promise<void> {
+    await (await this.drive()).files.change((edit) => edit.rename(id, name))
+  }
+
+  async move(ids: readonly string[], folder: string): Promise<void> {
+    await (await this.drive()).files.change((edit) => edit.move(ids, folder, { clash: 'keep both' }))
+  }
+
+  async trash(ids: readonly string[]): Promise<void> {
+    await (await this.drive()).files.change((edit) => edit.trash(ids))
+  }
+
+  async restore(ids: readonly string[]): Promise<void> {
+    await (await this.drive()).files.change((edit) => edit.restore(ids))
+  }
+
+  async restoreVersion(id: string, version: string): Promise<void> {
+    await (await this.drive()).files.change((edit) => edit.restoreVersion(id, version))
+  }
+
+  async emptyTrash(): Promise<void> {
+    const { files } = await this.drive()
+    await files.change((edit) => edit.emptyTrash())
+    await files.release()
+  }
+
+  async setKeepDays(days: number): Promise<void> {
+    await (await this.drive()).files.change((edit) => edit.setKeepDays(days))
   }
 
   async cancel(id: string): Promise<void> {
-    await (await this.files()).storage.cancel(id)
+    await (await this.drive()).files.cancel(id)
   }
 
   async retry(id: string): Promise<void> {
-    await (await this.files()).storage.retry(id)
-  }
-
-  async remove(id: string): Promise<void> {
-    await (await this.files()).storage.remove(id)
+    await (await this.drive()).files.retry(id)
   }
 
   async link(id: string): Promise<string> {
-    return (await this.files()).storage.link(id)
+    return (await this.drive()).files.link(id)
+  }
+
+  async tryWithout(): Promise<void> {
+    await (await this.drive()).tryWithout()
+  }
+
+  async strength(password: string, name: string): Promise<Strength> {
+    const { score, accepted, reason, advice } = await this.tools.strength(password, name)
+    return { score, accepted, ...(reason === undefined ? {} : { reason: reason.text }), advice: advice.map(({ text }) => text) }
+  }
+
+  async createAccount(name: string, password: string): Promise<readonly string[]> {
+    return (await this.drive()).createAccount(name, password)
+  }
+
+  async confirmPositions(): Promise<readonly number[]> {
+    return confirmPositions(this.realm.random.bytes(CONFIRM_RANDOM))
+  }
+
+  async signIn(given: SignIn): Promise<void> {
+    const drive = await this.drive()
+    const found = await drive.find(given)
+    await this.restart(() => drive.take(found))
+  }
+
+  async phrase(): Promise<readonly string[]> {
+    return (await this.drive()).account.words()
+  }
+
+  async kit(): Promise<string> {
+    return (await this.drive()).account.kit(this.realm.address, this.realm.clock.now())
+  }
+
+  async changePassword(current: string, next: string, name?: string): Promise<void> {
+    await (await this.drive()).changePassword(current, next, name)
+  }
+
+  async devices(): Promise<readonly DeviceRow[]> {
+    return (await this.drive()).devices()
+  }
+
+  async signOut(): Promise<void> {
+    const { erase } = await this.files()
+    await this.restart(erase)
   }
 
   async openLink(seed: string): Promise<LinkView> {
@@ -93,7 +179,11 @@ export class PeerService implements PeerContract {
   }
 
   async downloadFile(id: string, token?: string): Promise<Download> {
-    return this.downloads.add(this.source((await this.files()).storage.fileReader(id)), token)
+    return this.downloads.add(this.source((await this.drive()).files.reader(id)), token)
+  }
+
+  async downloadVersion(id: string, version: string, token?: string): Promise<Download> {
+    return this.downloads.add(this.source((await this.drive()).files.reader(id, version)), token)
   }
 
   async downloadLink(seed: string, token?: string): Promise<Download> {
@@ -102,13 +192,8 @@ export class PeerService implements PeerContract {
   }
 
   async downloadZip(ids: readonly string[], token?: string): Promise<Download> {
-    const { storage } = await this.files()
-    const rows = new Map(storage.snapshot().files.map((row) => [row.id, row]))
-    const members = ids.map((id): ZipMember => {
-      const reader = storage.fileReader(id)
-      return { path: rows.get(id)?.name ?? reader.name, modified: reader.modified, source: this.source(reader, true) }
-    })
-    return this.downloads.add(zipOf(ZIP_NAME, members), token)
+    const { name, members } = membersOf((await this.drive()).files, ids)
+    return this.downloads.add(zipOf(name, members.map(({ path, reader }) => ({ path, modified: reader.modified, source: this.source(reader, true) }))), token)
   }
 
   async watchDownload(token: string, listener: (state: DownloadState) => void): Promise<void> {
@@ -131,10 +216,12 @@ export class PeerService implements PeerContract {
     return new Blob([await (await this.files()).storage.backup()])
   }
 
-  async restore(file: Blob): Promise<number> {
-    const { storage } = await this.files()
+  async restoreBackup(file: Blob): Promise<number> {
+    const { storage, drive } = await this.files()
     if (file.size > MAX_BACKUP) throw new AppError('invalid', 'format.range', 'no backup is this large')
-    return storage.restore(own(new Uint8Array(await file.arrayBuffer())))
+    const count = await storage.restore(own(new Uint8Array(await file.arrayBuffer())))
+    await drive.files.adopt()
+    return count
   }
 
   async setRelays(urls: readonly string[]): Promise<void> {
@@ -153,6 +240,7 @@ export class PeerService implements PeerContract {
     this.leaving.abort()
     this.ready.reject(new AppError('aborted', 'aborted', 'Shoal is being closed'))
     this.downloads.close()
+    this.tools.close()
     const session = this.session
     this.session = undefined
     await session?.stop()
@@ -164,19 +252,43 @@ export class PeerService implements PeerContract {
     this.session?.poke()
   }
 
-  private async serveWith(start: typeof startReader): Promise<void> {
-    const session = await start(this.realm, this.init, () => {
-      this.snapshots.changed()
-    })
-    if (this.leaving.signal.aborted) {
-      await session.stop()
-      return
+  /** Starts a session. Never rejects: whoever calls a method hears of a failure, and without a call it stands in the snapshot. */
+  private async begin(): Promise<void> {
+    try {
+      const changed = (): void => {
+        this.snapshots.changed()
+      }
+      const { realm, init, tools } = this
+      const passwords = { stretch: tools.stretch, strength: tools.strength }
+      const session = await (init.mode === 'reader' ? startReader(realm, init, changed) : startStorage(realm, init, changed, passwords))
+      if (this.leaving.signal.aborted) return await session.stop()
+      this.session = session
+      this.phase = 'running'
+      this.ready.resolve(session)
+    } catch (error) {
+      if (this.leaving.signal.aborted) return
+      const failure = asAppError(error)
+      this.realm.report(failure)
+      this.problem = toPlainError(failure)
+      this.ready.reject(failure)
     }
-    this.session = session
-    this.ready.resolve(session)
-    this.phase = 'running'
     this.snapshots.changed()
-    await this.stopped.promise
+  }
+
+  /** Ends the session, does `between` with what is kept, and starts anew; also when `between` fails, which is thrown then. Calls wait meanwhile. */
+  private async restart(between: () => Promise<void>): Promise<void> {
+    const { session } = this
+    if (session === undefined) throw new AppError('transient', 'peer.restarting', 'the session is being started')
+    this.session = undefined
+    this.phase = 'starting'
+    this.ready = Promise.withResolvers()
+    this.ready.promise.catch(() => undefined)
+    this.snapshots.changed()
+    try {
+      await session.stop(between)
+    } finally {
+      await this.begin()
+    }
   }
 
   /** The file of `reader`, one of `many` that are read at once. */
@@ -194,6 +306,10 @@ export class PeerService implements PeerContract {
   /** The session once it runs. Throws why a start failed. */
   private running(): Promise<Session> {
     return this.ready.promise
+  }
+
+  private async drive(): Promise<DriveSession> {
+    return (await this.files()).drive
   }
 
   private async files(): Promise<FileSession> {

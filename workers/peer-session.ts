@@ -1,9 +1,12 @@
 import { isAppError } from '../core/base/errors.ts'
 import { createReader, createStorage, type FileReader, type LinkView, type ReaderDeps, type Storage } from '../core/flows/index.ts'
+import type { AccountDeps } from '../core/flows/account/account.ts'
+import type { FileEntry } from '../core/flows/list/entry.ts'
 import type { Clock } from '../core/ports/clock.ts'
 import type { Peer } from '../peer/peer.ts'
-import type { FileRow, FileToAdd, PeerInit, Snapshot } from './contract.ts'
-import { peerSeed, savedRelays, saveRelays } from './device.ts'
+import type { FileToAdd, PeerInit, Snapshot } from './contract.ts'
+import { peerSeed, savedRelays, saveRelays, saveTried } from './device.ts'
+import { DriveSession } from './drive-session.ts'
 import { openHosting, type HostingPart } from './hosting.ts'
 import type { PeerRealm } from './peer-realm.ts'
 import type { BrowserStorage } from './storage/open.ts'
@@ -11,7 +14,7 @@ import type { BrowserStorage } from './storage/open.ts'
 /** A running peer, with or without a memory of its own. */
 export interface Session {
   /** What of a snapshot this session knows. */
-  snapshot(): Pick<Snapshot, 'peers' | 'hosts' | 'relayed' | 'relays' | 'files' | 'space' | 'coded' | 'local' | 'hosting'>
+  snapshot(): Pick<Snapshot, 'peers' | 'hosts' | 'relayed' | 'relays' | 'drive' | 'account' | 'space' | 'coded' | 'local' | 'hosting'>
   openLink(seed: string): Promise<LinkView>
   linkReader(seed: string): Promise<FileReader>
   setRelays(urls: readonly string[]): Promise<void>
@@ -19,20 +22,27 @@ export interface Session {
   poke(): void
   /** Absent where nothing is kept. */
   readonly files?: FileSession
-  stop(): Promise<void>
+  /** `last` is done when nothing works any more, while what is kept is still open. */
+  stop(last?: () => Promise<void>): Promise<void>
 }
 
 /** What is done with the files of the list. */
 export interface FileSession {
   readonly storage: Storage
+  readonly drive: DriveSession
   readonly hosting: HostingPart
-  add(files: readonly FileToAdd[]): Promise<void>
+  add(files: readonly FileToAdd[], folder: string): Promise<void>
+  /** Removes all that is the person's own; as the `last` of `stop`. */
+  erase(): Promise<void>
 }
+
+/** What passwords are stretched and judged with. */
+export type PasswordTools = Pick<AccountDeps, 'stretch' | 'strength'>
 
 type Changed = () => void
 /** Soon enough for a person, in ms. */
 const LOOK_MS = 500
-const NOTHING = { files: [], space: { files: 0, stored: 0, free: 0 }, local: { used: 0, quota: 0 } }
+const NOTHING = { space: { files: 0, stored: 0, free: 0 }, local: { used: 0, quota: 0 } }
 
 /** A session that keeps nothing and has an identity of its own, for links only. */
 export async function startReader(realm: PeerRealm, init: PeerInit, changed: Changed): Promise<Session> {
@@ -47,51 +57,68 @@ export async function startReader(realm: PeerRealm, init: PeerInit, changed: Cha
     async setRelays(urls) {
       peer.setRelays(urls.length === 0 ? init.relays : urls)
     },
-    async stop() {
+    async stop(last = () => Promise.resolve()) {
       watching.abort()
       await looking
       await reader.stop()
       await close()
+      await last()
     },
   }
 }
 
 /** A session with the list of this browser. Only for the holder of the origin's lock. Errors of the stores; `transient` `storage.refused`. */
-export async function startStorage(realm: PeerRealm, init: PeerInit, changed: Changed): Promise<Session> {
+export async function startStorage(realm: PeerRealm, init: PeerInit, changed: Changed, tools: PasswordTools): Promise<Session> {
   const kept = await realm.openStorage()
   const relays = (await savedRelays(kept.device)) ?? init.relays
   const peer = await realm.connect({ seed: await peerSeed(kept.device, realm.random), relays })
   const { deps, close } = await readerDeps(realm, peer)
   const storage = await createStorage({ ...deps, meta: kept.list, shards: kept.shards, keyWrap: kept.keyWrap, reopenFile: (id) => kept.handles.file(id) })
+  const drive = await DriveSession.open({ realm, kept, storage, account: tools, changed })
   const hosting = await openHosting(realm, kept, peer, changed)
   const watching = new AbortController()
   const handles = new HandleKeeper(kept)
   peer.network.watch(changed, watching.signal)
   const watched = storage.watch(() => {
-    void handles.forget(() => storage.snapshot().files.filter(isUnfinished).map(({ id }) => id))
+    void handles.forget(() => storage.list.table.shown().filter(isUnfinished).map(({ id }) => id))
+    drive.statusChanged()
     changed()
   }, watching.signal)
   return {
     ...linkParts(storage, peer),
-    snapshot: () => ({ ...storage.snapshot(), ...networkPart(peer), hosting: hosting.snapshot() }),
+    poke() {
+      peer.poke()
+      drive.poke()
+    },
+    snapshot() {
+      const { hosts, space, coded, local } = storage.totals()
+      return { hosts, space, coded, local, ...drive.state(), ...networkPart(peer), hosting: hosting.snapshot() }
+    },
     async setRelays(urls) {
       peer.setRelays(urls.length === 0 ? init.relays : urls)
       await saveRelays(kept.device, urls)
     },
     files: {
       storage,
+      drive,
       hosting,
-      async add(files) {
-        const ids = await storage.add(files)
+      async add(files, folder) {
+        const ids = await drive.files.add(files, folder)
         await handles.keep(files, ids)
       },
+      async erase() {
+        await saveTried(kept.device, false)
+        await kept.erase()
+      },
     },
-    async stop() {
+    async stop(last = () => Promise.resolve()) {
       watching.abort()
       await watched
+      await drive.stop()
       await storage.stop()
       await hosting.stop()
       await close()
+      await last()
       await kept.close()
     },
   }
@@ -138,8 +165,8 @@ async function lookNowAndThen(clock: Clock, changed: Changed, signal: AbortSigna
   }
 }
 
-function isUnfinished({ status }: FileRow): boolean {
-  return status.kind === 'storing' || status.kind === 'waiting' || status.kind === 'failed'
+function isUnfinished({ record }: FileEntry): boolean {
+  return record.status === 'storing' || record.status === 'failed'
 }
 
 /** Keeps the handles of files as long as these are being stored, and no longer. */

@@ -9,7 +9,6 @@ const base: Snapshot = {
   hosts: 0,
   relayed: 0,
   relays: [],
-  files: [],
   space: { files: 0, stored: 0, free: 0 },
   local: { used: 0, quota: 0 },
 }

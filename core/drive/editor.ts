@@ -102,6 +102,16 @@ export class Editor {
     return this.transact(() => this.writeVersion(file, content))
   }
 
+  /** Forgets a version that never was whole; a file without versions is gone. Throws `absent` `version.absent`. */
+  dropVersion(file: string, version: string): void {
+    const node = this.existing(file)
+    if (!node.versions.some(({ id }) => id === version)) throw new AppError('absent', 'version.absent', 'no such version')
+    this.transact(() => {
+      this.maps.versions.delete(versionKey(file, version))
+      if (node.versions.length === 1) this.maps.name.delete(file)
+    })
+  }
+
   /** Makes an old version the current one, by adding its content anew; gives the id of the new version. */
   restoreVersion(file: string, version: string): string {
     const old = this.liveFile(file).versions.find((one) => one.id === version)

@@ -9,7 +9,9 @@ import type { ShardStore } from '../ports/shard-store.ts'
 import type { Signatures } from '../swarm/shard-client.ts'
 import type { Hosts } from './hosts/hosts.ts'
 import type { Search } from './hosts/search.ts'
-import type { SourceFile } from './list/table.ts'
+import type { Journal } from './journal.ts'
+import type { Secrets } from './list/secrets.ts'
+import type { SourceFile, Table } from './list/table.ts'
 
 /** What reading a link takes. */
 export interface ReaderDeps {
@@ -43,4 +45,11 @@ export interface StorageDeps extends ReaderDeps {
 export interface SwarmParts extends Pick<ReaderDeps, 'records' | 'blake3' | 'clock' | 'random'> {
   readonly hosts: Hosts
   readonly search: Search
+}
+
+/** The list itself. */
+export interface ListParts {
+  readonly table: Table
+  readonly journal: Journal
+  readonly secrets: Secrets
 }

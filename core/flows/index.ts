@@ -14,7 +14,8 @@ export type { FileReader } from './fetch/reader.ts'
 export type { LinkView } from './link/reader.ts'
 export type { FileRow, FileStatus, Note } from './list/status.ts'
 export type { FileToStore, SourceFile } from './list/table.ts'
-export type { Storage, StorageSnapshot } from './storage.ts'
+export type { StorageSnapshot, StorageTotals } from './list/overview.ts'
+export type { Storage } from './storage.ts'
 
 /** The storage of one device, at work: the list was read, and what earlier runs left goes on. Errors of the stores. */
 export async function createStorage(deps: StorageDeps): Promise<Storage> {

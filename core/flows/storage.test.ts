@@ -83,9 +83,9 @@ test('a file of a folder stands in the list with its path; its link and its down
   const id = await device.store(file, 'photos/a.jpg')
   const again = await device.store(testFile('a.jpg', noise(100)), 'photos/a.jpg')
   const other = await device.store(file, 'a.jpg')
-  expect([id, again, other].map((one) => device.row(one)?.name)).toEqual(['photos/a.jpg', 'photos/a (2).jpg', 'a.jpg'])
+  expect([id, again, other].map((one) => device.row(one)?.name)).toEqual(['photos/a.jpg', 'photos/a.jpg', 'a.jpg'])
   expect(device.running.fileReader(id).name).toBe('a.jpg')
-  expect((await device.running.openLink(device.running.link(again))).name).toBe('a (2).jpg')
+  expect((await device.running.openLink(device.running.link(again))).name).toBe('a.jpg')
 })
 
 /** Removes the file, and waits until no host and no list has anything of it. A receipt whose shards are released in several turns stays in the list. */

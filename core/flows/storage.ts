@@ -1,51 +1,35 @@
 import { toBase64Url, toHex, type Bytes } from '../base/bytes.ts'
 import { AppError, asAppError } from '../base/errors.ts'
 import type { Redundancy } from '../ports/coder.ts'
-import { Bell, isOver } from './bell.ts'
-import type { StorageDeps, SwarmParts } from './deps.ts'
+import { Bell } from './bell.ts'
+import type { ListParts, StorageDeps, SwarmParts } from './deps.ts'
 import { ownReader } from './fetch/files.ts'
 import type { FileReader } from './fetch/reader.ts'
 import { backUp, restoreBackup } from './list/backup.ts'
 import { isRemoved, isStale, matches, type FileEntry } from './list/entry.ts'
-import { rowOf, type FileRow } from './list/status.ts'
+import { Overview, type StorageSnapshot, type StorageTotals } from './list/overview.ts'
+import type { FileRow } from './list/status.ts'
 import type { FileToStore } from './list/table.ts'
 import { nextSequence } from './link/publisher.ts'
 import type { LinkView } from './link/reader.ts'
 import type { Owner, Parts } from './parts.ts'
 import { unfinishedChunks } from './store/resume.ts'
 import type { Chunk } from './store/chunk.ts'
-import type { CodedBytes } from './store/tally.ts'
-
-/** Snapshots go out at most this often, in ms; and once a second while something is being stored, since speed changes by itself. */
-const SNAPSHOT_MS = 250
-const TICK_MS = 1000
-/** Room on this device is asked for at most this often, in ms. */
-const ROOM_MS = 2000
-
-/** Everything the page draws of files and hosts (workers/contract.ts adds the network's part). */
-export interface StorageSnapshot {
-  readonly hosts: number
-  readonly files: readonly FileRow[]
-  readonly space: { readonly files: number; readonly stored: number; readonly free: number }
-  /** Since the start, in bytes. */
-  readonly coded: CodedBytes
-  readonly local: { readonly used: number; readonly quota: number }
-}
 
 /** The list of files of this device: stores, fetches, shares and removes them. Made by `createStorage`. */
 export class Storage implements Owner {
   private readonly stopped = new AbortController()
   private readonly changes = new Bell()
   private readonly retrying = new Set<FileEntry>()
-  private local = { used: 0, quota: 0 }
-  private roomAt = -Infinity
   private readonly loops: Promise<void>[] = []
   private readonly deps: StorageDeps
   private readonly parts: Parts
+  private readonly overview: Overview
 
   constructor(deps: StorageDeps, makeParts: (owner: Owner) => Parts) {
     this.deps = deps
     this.parts = makeParts(this)
+    this.overview = new Overview({ ...deps, ...this.parts })
   }
 
   /** Takes up what earlier runs left, and begins to work. Errors of the stores. */
@@ -67,11 +51,22 @@ export class Storage implements Owner {
     await journal.idle()
   }
 
-  /** For the records of an account. */
+  /** For the records of an account, and for its drive. */
   get swarm(): SwarmParts {
     const { hosts, search } = this.parts
     const { records, blake3, clock, random } = this.deps
     return { hosts, search, records, blake3, clock, random }
+  }
+
+  /** The list itself, for what else is kept in it. */
+  get list(): ListParts {
+    const { table, journal, secrets } = this.parts
+    return { table, journal, secrets }
+  }
+
+  /** What is shown of a file of the list: how far it is, what is to be said about it. */
+  row(entry: FileEntry): FileRow {
+    return this.overview.row(entry)
   }
 
   /** Adds files to the list, durably, and begins to store them. Resolves to their ids, in order; a file that was waited for keeps its id. */
@@ -194,41 +189,19 @@ export class Storage implements Owner {
     return entries.filter(({ record, part }) => record.status !== 'removing' && !part).length
   }
 
+  /** What is shown of hosts and files as a whole. */
+  totals(): StorageTotals {
+    return this.overview.totals()
+  }
+
+  /** The same, and each file: what was added last comes first. */
   snapshot(): StorageSnapshot {
-    const { table, hosts, tally } = this.parts
-    const connected = hosts.connected().length
-    const shown = table.shown().sort((a, b) => b.record.added - a.record.added || (a.record.name < b.record.name ? -1 : 1))
-    const now = this.deps.clock.now()
-    return {
-      hosts: connected,
-      files: shown.map((entry) => rowOf(entry, connected, now)),
-      space: {
-        files: shown.reduce((sum, { record }) => sum + record.size, 0),
-        stored: shown.reduce((sum, { record }) => sum + (record.health?.stored ?? 0), 0),
-        free: hosts.room(),
-      },
-      coded: tally.bytes,
-      local: this.local,
-    }
+    return { ...this.totals(), files: this.overview.rows() }
   }
 
   /** Calls `listener` now and after changes, at most 4 times a second, until `signal` fires. */
-  async watch(listener: (snapshot: StorageSnapshot) => void, signal: AbortSignal): Promise<void> {
-    const stop = this.until(signal)
-    while (!stop.aborted) {
-      try {
-        // Waited for from before the snapshot on, so that no change between two snapshots goes unseen.
-        const change = this.changes.wait(stop)
-        change.catch(() => undefined)
-        await this.measure()
-        listener(this.snapshot())
-        await this.deps.clock.sleep(SNAPSHOT_MS, stop)
-        const busy = this.parts.table.kept().some(({ record }) => record.status === 'storing')
-        await (busy ? Promise.race([change, this.deps.clock.sleep(TICK_MS - SNAPSHOT_MS, stop)]) : change)
-      } catch (error) {
-        if (!isOver(stop)) throw error
-      }
-    }
+  watch(listener: () => void, signal: AbortSignal): Promise<void> {
+    return this.overview.watch(listener, this.changes, this.until(signal))
   }
 
   /** Ends all work. What was acknowledged is on disk. */
@@ -358,18 +331,6 @@ export class Storage implements Owner {
       }
     }
     return [...chunks.values()]
-  }
-
-  private async measure(): Promise<void> {
-    const now = this.deps.clock.now()
-    if (Math.abs(now - this.roomAt) < ROOM_MS) return
-    this.roomAt = now
-    try {
-      const { used, free } = await this.deps.shards.room()
-      this.local = { used, quota: used + free }
-    } catch (error) {
-      this.deps.report?.(asAppError(error))
-    }
   }
 
   private entry(id: string): FileEntry {

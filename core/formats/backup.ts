@@ -36,7 +36,7 @@ const body: Codec<Backup> = versioned(
 )
 
 /** What no backup holds: what was seen of hosts; the drive, whose updates of two devices are merged and not put beside each other; and its parts. */
-const LEFT_OUT = ['host/', 'drive/', 'part/']
+const LEFT_OUT = ['host/', 'drive/', 'part/', 'named/']
 
 /** Whether an entry belongs in a backup. */
 export function isBackedUp(key: string): boolean {

@@ -58,7 +58,7 @@ describe('the peer as a page sees it', () => {
     const early = line.peer.link('a')
     line.wait()
     await expect(early).rejects.toMatchObject({ kind: 'transient', code: 'tab.waiting' })
-    await expect(line.peer.add([FILE])).rejects.toMatchObject({ code: 'tab.waiting' })
+    await expect(line.peer.add([FILE], '')).rejects.toMatchObject({ code: 'tab.waiting' })
     expect(seen.map(({ phase }) => phase)).toEqual(['waiting-for-tab'])
     line.connect(new TestLeader('1', { link: async () => 'linked' }))
     expect(await line.peer.link('a')).toBe('linked')
@@ -89,8 +89,8 @@ describe('the peer as a page sees it', () => {
     const first = new TestLeader('1')
     const second = new TestLeader('2', { add: async () => undefined })
     line.connect(first)
-    const adding = expect(line.peer.add([FILE])).rejects.toMatchObject(lost)
-    const restoring = expect(line.peer.restore(FILE.file)).rejects.toMatchObject(lost)
+    const adding = expect(line.peer.add([FILE], '')).rejects.toMatchObject(lost)
+    const restoring = expect(line.peer.restoreBackup(FILE.file)).rejects.toMatchObject(lost)
     await settle()
     line.connect(second)
     await Promise.all([adding, restoring])
@@ -102,11 +102,11 @@ describe('the peer as a page sees it', () => {
       throw new AppError('absent', 'file.absent', 'no such file')
     }
     line.connect(new TestLeader('1'))
-    const removing = line.peer.remove('a')
+    const removing = line.peer.trash(['a'])
     await settle()
-    line.connect(new TestLeader('2', { remove: absent }))
+    line.connect(new TestLeader('2', { trash: absent }))
     await removing
-    await expect(line.peer.remove('a')).rejects.toMatchObject({ code: 'file.absent' })
+    await expect(line.peer.trash(['a'])).rejects.toMatchObject({ code: 'file.absent' })
   })
 
   it('[F2] repeats a safe call that a leader rejects because it is none any more', async () => {

@@ -13,10 +13,10 @@ export interface Line {
 }
 
 /** Not to be done twice when nobody knows whether it was done once. */
-const ONCE: ReadonlySet<string> = new Set<keyof PeerContract>(['add', 'restore'])
+const ONCE: ReadonlySet<string> = new Set<keyof PeerContract>(['add', 'createFolder', 'createAccount', 'signIn', 'signOut', 'changePassword', 'restoreVersion', 'emptyTrash', 'restoreBackup'])
 
 /** Of these, one that finds nothing the second time was done the first time. */
-const FORGETS: ReadonlySet<string> = new Set<keyof PeerContract>(['cancel', 'remove', 'cancelDownload'])
+const FORGETS: ReadonlySet<string> = new Set<keyof PeerContract>(['cancel', 'trash', 'cancelDownload'])
 
 /** A download that cannot be opened at a new leader yet is tried again after this, in ms: it has no hosts in its first moments. */
 const AGAIN_MS = 1000
@@ -77,6 +77,7 @@ export class LeaderLine {
       watch: (listener) => this.watch(listener),
       downloadFile: (id) => this.download('downloadFile', id),
       downloadLink: (seed) => this.download('downloadLink', seed),
+      downloadVersion: (id, version) => this.download('downloadVersion', id, version),
       downloadZip: (ids) => this.download('downloadZip', ids),
       watchDownload: (token, listener) => this.watchDownload(token, listener),
       owns: async (token) => this.downloads.has(token),
@@ -122,10 +123,11 @@ export class LeaderLine {
     for (const listener of this.listeners) listener(snapshot)
   }
 
-  private async download<K extends 'downloadFile' | 'downloadLink' | 'downloadZip'>(kind: K, of: Parameters<PeerContract[K]>[0]): Promise<Download> {
-    const { line, value } = await this.answered(kind, [of])
+  /** `given` without the token, which each `kind` takes last. */
+  private async download(kind: 'downloadFile' | 'downloadVersion' | 'downloadLink' | 'downloadZip', ...given: readonly unknown[]): Promise<Download> {
+    const { line, value } = await this.answered(kind, given)
     const made = value as Download
-    this.downloads.remember(made.token, (peer, token) => (peer[kind] as (of: unknown, token: string) => Promise<Download>)(of, token), line)
+    this.downloads.remember(made.token, (peer, token) => (peer[kind] as (...given: unknown[]) => Promise<Download>)(...given, token), line)
     return made
   }
 

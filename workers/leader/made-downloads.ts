@@ -7,7 +7,7 @@ const MAX_MADE = 64
 /** Makes a token stand, at a leader, for what it stands for. */
 type Open = (peer: Preparing, token: string) => Promise<Download>
 
-type Preparing = Pick<PeerContract, 'downloadFile' | 'downloadLink' | 'downloadZip'>
+type Preparing = Pick<PeerContract, 'downloadFile' | 'downloadVersion' | 'downloadLink' | 'downloadZip'>
 
 interface Made {
   readonly open: Open

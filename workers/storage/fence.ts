@@ -8,6 +8,9 @@ const STORES: readonly BytesStore[] = ['list', 'shards', 'device', 'vault']
 const PREFIX = '!epoch/'
 /** Sorts after every digit. */
 const END = `${PREFIX}~`
+
+/** Between these stand the rows of the fence. */
+export const EPOCHS = { from: PREFIX, to: END }
 /** Rows that stay: a tab that slept through more leaders than this was ended long ago. */
 const MAX_EPOCHS = 1000
 

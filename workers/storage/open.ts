@@ -7,6 +7,7 @@ import { openShardStore } from '../../core/vault/shard-store.ts'
 import type { ShardFiles } from '../../core/vault/shard-files.ts'
 import { openDatabase } from './database.ts'
 import { deviceKey } from './device-key.ts'
+import { eraseStores, removeFolder } from './erase.ts'
 import { fencedFiles, raiseFence } from './fence.ts'
 import { idbFileHandles, type FileHandles } from './file-handles.ts'
 import { idbMetaStore } from './idb-meta-store.ts'
@@ -24,6 +25,8 @@ export interface BrowserStorage {
   openVault(): Promise<{ readonly shards: ShardStore; readonly meta: MetaStore }>
   /** Whether the browser promised to keep this origin's data when the disk is short. */
   persisted(): Promise<boolean>
+  /** Removes all that is a person's own: list, keys, files on their way to hosts; what is held for others stays. Nothing else may be done with it but to close it. */
+  erase(): Promise<void>
   close(): Promise<void>
 }
 
@@ -54,6 +57,11 @@ export async function openBrowserStorage(files: (folder: string) => Promise<Shar
       return { shards: vault, meta }
     },
     persisted: () => navigator.storage.persisted(),
+    async erase() {
+      await shards.close()
+      await eraseStores(database)
+      await removeFolder(FOLDER)
+    },
     async close() {
       await vault?.close()
       await shards.close()

@@ -1,5 +1,5 @@
-import { equal, fromHex, toHex, type Bytes } from '../../base/bytes.ts'
-import { fitType } from '../../formats/file-name.ts'
+import { fromHex, toHex, type Bytes } from '../../base/bytes.ts'
+import { fitPath, fitType } from '../../formats/file-name.ts'
 import { LINK_RANDOM, linkSeed } from '../../formats/link.ts'
 import { FILE_ID, fileRecord, type FileRecord } from '../../formats/list.ts'
 import { listKey } from '../../formats/list-key.ts'
@@ -7,7 +7,6 @@ import type { Blake3 } from '../../ports/blake3.ts'
 import type { Clock, Random } from '../../ports/clock.ts'
 import { put, type Journal } from '../journal.ts'
 import { FileEntry } from './entry.ts'
-import { freeName, isNameOf } from './names.ts'
 import type { Secrets } from './secrets.ts'
 
 /** A file as a browser hands it over: the platform's `File` is one. */
@@ -17,7 +16,7 @@ export interface SourceFile extends Blob {
   readonly lastModified: number
 }
 
-/** A file to add, under a name that may hold folders (`/`). */
+/** A file to add, under a path: its name, with the folders above it joined by `/`. */
 export interface FileToStore {
   readonly file: SourceFile
   readonly path: string
@@ -34,6 +33,7 @@ export interface TableDeps {
 /** The list of files in memory. */
 export class Table {
   readonly files = new Map<string, FileEntry>()
+  private readonly links = new Map<string, FileEntry>()
   private readonly deps: TableDeps
 
   constructor(deps: TableDeps) {
@@ -69,19 +69,15 @@ export class Table {
 
   /** The file or part with this link seed, if it is kept here. */
   withLink(seed: Bytes): FileEntry | undefined {
-    return this.kept().find(({ record }) => equal(record.link, seed))
+    const entry = this.links.get(toHex(seed))
+    return entry?.record.status === 'removing' ? undefined : entry
   }
 
   /** Writes new files down, durably, all or none. */
   async create(files: readonly FileToStore[]): Promise<FileEntry[]> {
-    const names = new Set(this.shown().map(({ record }) => record.name))
-    const entries = files.map((file) => {
-      const name = freeName(file.path, (one) => names.has(one))
-      names.add(name)
-      return this.make(file, name)
-    })
+    const entries = files.map((file) => this.make(file, fitPath(file.path)))
     await this.deps.journal.write(entries.map(change), { strict: true })
-    for (const entry of entries) this.files.set(entry.id, entry)
+    for (const entry of entries) this.keep(entry)
     return entries
   }
 
@@ -89,7 +85,7 @@ export class Table {
   async createPart(file: SourceFile): Promise<FileEntry> {
     const entry = this.make({ file, path: file.name }, file.name, true)
     await this.deps.journal.write([{ put: listKey.part(fromHex(entry.id)), value: new Uint8Array() }, change(entry)], { strict: true })
-    this.files.set(entry.id, entry)
+    this.keep(entry)
     return entry
   }
 
@@ -98,7 +94,7 @@ export class Table {
     return this.shown().find(({ needsFile, source, record }) => {
       const stopped = record.status === 'failed' && source === undefined && !record.scanned
       const same = record.size === file.size && record.modified === Math.max(0, Math.floor(file.lastModified))
-      return (needsFile || stopped) && same && isNameOf(record.name, path)
+      return (needsFile || stopped) && same && record.name === fitPath(path)
     })
   }
 
@@ -111,8 +107,14 @@ export class Table {
   /** Forgets a file for good. */
   async forget(entry: FileEntry): Promise<void> {
     const id = fromHex(entry.id)
-    await this.deps.journal.write([{ del: listKey.file(id) }, ...(entry.part ? [{ del: listKey.part(id) }] : [])], { strict: true })
+    await this.deps.journal.write([{ del: listKey.file(id) }, { del: listKey.named(id) }, ...(entry.part ? [{ del: listKey.part(id) }] : [])], { strict: true })
     this.files.delete(entry.id)
+    this.links.delete(toHex(entry.record.link))
+  }
+
+  private keep(entry: FileEntry): void {
+    this.files.set(entry.id, entry)
+    this.links.set(toHex(entry.record.link), entry)
   }
 
   private make(file: FileToStore, name: string, part = false): FileEntry {
@@ -149,7 +151,7 @@ export class Table {
       const id = key.slice('file/'.length)
       if (this.files.has(id)) continue
       const entry = new FileEntry(id, record, parts.has(id))
-      this.files.set(id, entry)
+      this.keep(entry)
       entries.push(entry)
     }
     return entries

@@ -1,0 +1,238 @@
+import { AppError, asAppError, toPlainError } from '../core/base/errors.ts'
+import { AccountKeeper, type AccountDeps, type FoundMaster } from '../core/flows/account/account.ts'
+import { DriveFiles, type Published } from '../core/flows/drive/files.ts'
+import { Heads } from '../core/flows/drive/heads.ts'
+import { Lists } from '../core/flows/drive/lists.ts'
+import { OwnDrive } from '../core/flows/drive/own-drive.ts'
+import { DriveSync, type SyncState } from '../core/flows/drive/sync.ts'
+import type { Storage } from '../core/flows/index.ts'
+import { LEASE_SECONDS } from '../core/formats/receipt.ts'
+import type { AccountState, DeviceRow, SignIn } from './contract-account.ts'
+import type { DriveState } from './contract-drive.ts'
+import { savedTried, saveTried } from './device.ts'
+import type { PeerRealm } from './peer-realm.ts'
+import type { BrowserStorage } from './storage/open.ts'
+
+/** Contents that the drive names no more are looked for so long after a change at the earliest, in ms: it looks at every version. */
+const RELEASE_MS = 10_000
+/** The number of a device that has none yet. */
+const UNNUMBERED = 65_535
+
+export interface DriveSessionInit {
+  readonly realm: PeerRealm
+  readonly kept: BrowserStorage
+  readonly storage: Storage
+  readonly account: Pick<AccountDeps, 'stretch' | 'strength'>
+  readonly changed: () => void
+}
+
+/** The drive and the account of this browser, at work. */
+export class DriveSession {
+  readonly account: AccountKeeper
+  readonly files: DriveFiles
+  readonly lists: Lists
+  private readonly init: DriveSessionInit
+  private readonly own: OwnDrive
+  private readonly ending = new AbortController()
+  private readonly loops: Promise<void>[] = []
+  private sync: DriveSync | undefined
+  /** Changes of the drive, and of what else lists show. */
+  private revision = 0
+  private statuses = 0
+  private tried: boolean
+  private releasing: Promise<void> | undefined
+
+  private constructor(init: DriveSessionInit, own: OwnDrive, account: AccountKeeper, tried: boolean) {
+    this.init = init
+    this.own = own
+    this.account = account
+    this.tried = tried
+    const { storage, realm } = init
+    this.files = new DriveFiles({
+      own,
+      storage,
+      clock: realm.clock,
+      note: (change) => this.sync?.note(change),
+      published: () => this.published(),
+      report: realm.report,
+    })
+    this.lists = new Lists({ files: this.files, storage, revision: () => this.revision, deviceName: (index) => this.deviceName(index) })
+    own.drive.watch(() => this.changed(), this.ending.signal)
+  }
+
+  /** Opens what this browser keeps, and goes on with it. Errors of the stores; `corrupt` `drive.damaged`. */
+  static async open(init: DriveSessionInit): Promise<DriveSession> {
+    const { realm, kept, storage, account: tools, changed } = init
+    const { journal, secrets } = storage.list
+    const { clock, random, report } = realm
+    const account = new AccountKeeper({ ...storage.swarm, ...tools, journal, secrets, keyWrap: kept.keyWrap, changed, report })
+    await account.load()
+    // The number of this device is known only later, and a version wants it when it is made.
+    const number = { of: (): number => 0 }
+    const options = {
+      random,
+      report,
+      now: () => clock.now(),
+      get device() {
+        return number.of()
+      },
+    }
+    const session = new DriveSession(init, await OwnDrive.open(journal, options), account, await savedTried(kept.device))
+    number.of = () => session.number()
+    if (account.record !== undefined) await session.startSync()
+    await session.files.start()
+    session.loops.push(session.files.run(session.ending.signal), account.run(session.ending.signal))
+    return session
+  }
+
+  /** What a snapshot says. */
+  state(): { readonly drive: DriveState; readonly account: AccountState } {
+    const { unfinished, unsafe } = this.init.storage.totals()
+    const { all, trash } = this.files.view.totals()
+    const drive: DriveState = {
+      revision: this.revision + this.statuses,
+      files: all.files - trash.files,
+      folders: all.folders - trash.folders,
+      trash: { files: trash.files, folders: trash.folders, bytes: trash.allBytes },
+      keepDays: this.files.view.keepDays,
+      unfinished,
+    }
+    return { drive, account: this.accountState(unsafe, all.files > 0) }
+  }
+
+  /** What lists show of files may be different, though the drive is as it was. */
+  statusChanged(): void {
+    this.statuses++
+  }
+
+  async tryWithout(): Promise<void> {
+    this.tried = true
+    await saveTried(this.init.kept.device, true)
+    this.init.changed()
+  }
+
+  /** Makes an account of what is here; resolves to its words. */
+  async createAccount(name: string, password: string): Promise<readonly string[]> {
+    this.withoutAccount()
+    await this.account.create(name, password, this.init.realm.deviceName, this.ending.signal)
+    await this.startSync()
+    this.init.changed()
+    return this.account.words()
+  }
+
+  /** The master of an account, looked up; nothing changes. Throws `denied` `account.signed-in`; `transient` `account.storing` while files are on their way. */
+  async find(given: SignIn): Promise<FoundMaster> {
+    this.withoutAccount()
+    if (this.init.storage.totals().unfinished > 0) throw new AppError('transient', 'account.storing', 'files are still being stored')
+    return await this.account.find(given, this.ending.signal)
+  }
+
+  /** Makes `found` the account of this browser. Only once the storage has stopped. */
+  async take(found: FoundMaster): Promise<void> {
+    await this.account.take(found, this.init.realm.deviceName)
+  }
+
+  async changePassword(current: string, next: string, name: string | undefined): Promise<void> {
+    if (this.account.record === undefined) throw new AppError('invalid', 'account.none', 'there is no account here')
+    await this.account.changePassword(current, next, name, this.ending.signal)
+  }
+
+  devices(): DeviceRow[] {
+    return (this.sync?.state().devices ?? []).map(({ index, name, written, own }) => ({ index, name, seen: written, own }))
+  }
+
+  /** Looks for what other devices did, at once. */
+  poke(): void {
+    this.sync?.poke()
+  }
+
+  /** Releases what the drive names no more, if that may be. */
+  release(): void {
+    this.releasing ??= this.releaseSoon()
+  }
+
+  /** Ends all work. What was acknowledged is on disk. */
+  async stop(): Promise<void> {
+    this.ending.abort()
+    await Promise.allSettled([...this.loops, this.releasing])
+  }
+
+  private changed(): void {
+    this.revision++
+    this.init.changed()
+  }
+
+  private number(): number {
+    if (this.account.record === undefined) return 0
+    return this.sync?.state().index ?? UNNUMBERED
+  }
+
+  private deviceName(index: number): string | undefined {
+    return this.sync?.state().devices.find((device) => device.index === index)?.name
+  }
+
+  private withoutAccount(): void {
+    if (this.account.record !== undefined) throw new AppError('denied', 'account.signed-in', 'there is an account here')
+  }
+
+  private async startSync(): Promise<void> {
+    const { realm, storage, changed } = this.init
+    const { clock, random, report } = realm
+    const { swarm, list } = storage
+    const sync = new DriveSync({
+      own: this.own,
+      storage,
+      heads: new Heads(this.account.master, swarm),
+      journal: list.journal,
+      clock,
+      random,
+      blake3: swarm.blake3,
+      deviceName: this.account.record?.device ?? realm.deviceName,
+      changed: () => {
+        changed()
+        this.release()
+      },
+      report,
+    })
+    await sync.load()
+    this.sync = sync
+    this.loops.push(sync.run(this.ending.signal))
+  }
+
+  private published(): Published | undefined {
+    const { sync } = this
+    if (sync === undefined) return undefined
+    return {
+      sequence: () => sync.sequence(),
+      isWhole: () => sync.state().published,
+      mergedByAll: (sequence) => sync.mergedByAll(sequence),
+    }
+  }
+
+  private async releaseSoon(): Promise<void> {
+    try {
+      await this.init.realm.clock.sleep(RELEASE_MS, this.ending.signal)
+      this.releasing = undefined
+      await this.files.release()
+    } catch (error) {
+      if (!this.ending.signal.aborted) this.init.realm.report(asAppError(error))
+    }
+  }
+
+  private accountState(unsafe: number, hasFiles: boolean): AccountState {
+    const { record } = this.account
+    if (record === undefined) return { kind: 'none', tried: this.tried || hasFiles }
+    const state: SyncState | undefined = this.sync?.state()
+    const { published = false, publishedAt, looked = false, problem } = state ?? {}
+    return {
+      kind: 'account',
+      device: record.device,
+      synced: published,
+      looked,
+      unsafe: unsafe + (published ? 0 : 1),
+      ...(record.name === undefined ? {} : { name: record.name }),
+      ...(publishedAt === undefined ? {} : { keptUntil: publishedAt + LEASE_SECONDS * 1000 }),
+      ...(problem === undefined ? {} : { problem: toPlainError(problem) }),
+    }
+  }
+}
