@@ -1,0 +1,104 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { storageWorld, type StorageWorld } from '../core/testkit/storage-world.ts'
+import type { AccountState } from './contract-account.ts'
+import type { FileToAdd } from './contract.ts'
+import type { PeerService } from './peer-service.ts'
+import { download, rowOf, stored, TestBrowser, watched } from './testkit/test-browser.ts'
+
+vi.setConfig({ testTimeout: 60_000 })
+
+const letter: FileToAdd = { file: new File(['Dear reader, '.repeat(500)], 'letter.txt', { type: 'text/plain', lastModified: 1_700_000_000_000 }), path: 'post/letter.txt' }
+const anna = { name: 'Anna', password: 'correct horse battery' }
+
+describe('the account of a browser', () => {
+  let world: StorageWorld
+  const tabs: PeerService[] = []
+  beforeEach(async () => {
+    world = await storageWorld(4)
+  })
+  afterEach(async () => {
+    await Promise.all(tabs.splice(0).map((tab) => tab.stop()))
+    world.close()
+  })
+
+  function open(browser = new TestBrowser(world)): PeerService {
+    const tab = browser.tab()
+    tabs.push(tab)
+    return tab
+  }
+
+  async function reaches(tab: PeerService, met: (account: AccountState | undefined) => boolean, what: string): Promise<void> {
+    const seen = watched(tab)
+    await world.until(() => met(seen.now.account), what)
+  }
+
+  const synced = (account: AccountState | undefined): boolean => account?.kind === 'account' && account.synced && account.unsafe === 0
+
+  it('is none at first, and nobody is welcomed twice', async () => {
+    const browser = new TestBrowser(world)
+    const tab = open(browser)
+    await reaches(tab, (account) => account?.kind === 'none' && !account.tried, 'a welcome')
+    await tab.tryWithout()
+    await reaches(tab, (account) => account?.kind === 'none' && account.tried, 'no welcome')
+    await tab.stop()
+    await reaches(open(browser), (account) => account?.kind === 'none' && account.tried, 'no welcome after a restart')
+  })
+
+  it('keeps what was there before it, and opens with name and password, or with the words, where nothing was', async () => {
+    const first = open()
+    await first.add([letter], '')
+    await stored(first, 'letter.txt', world)
+    const words = await first.createAccount(anna.name, anna.password)
+    expect(words).toHaveLength(24)
+    await reaches(first, synced, 'everything on hosts')
+    await first.stop()
+    for (const given of [anna, { phrase: words.join(' ') }]) {
+      const tab = open()
+      await tab.signIn(given)
+      await reaches(tab, (account) => account?.kind === 'account' && account.looked, 'a look at other devices')
+      await vi.waitFor(async () => expect(await rowOf(tab, 'letter.txt')).toMatchObject({ status: { kind: 'elsewhere' }, path: ['post'] }), { timeout: 30_000 })
+      const row = await rowOf(tab, 'letter.txt')
+      expect(await download(tab, (await tab.downloadFile(row?.id ?? '')).url)).toBe(await letter.file.text())
+      await reaches(tab, synced, 'its own head on hosts')
+    }
+  })
+
+  it('refuses a wrong password and a weak one in words of their own', async () => {
+    const first = open()
+    await expect(first.createAccount('Anna', 'short')).rejects.toMatchObject({ kind: 'invalid', code: 'password.weak' })
+    await first.createAccount(anna.name, anna.password)
+    const second = open()
+    await expect(second.signIn({ ...anna, password: 'another one' })).rejects.toMatchObject({ kind: 'absent', code: 'account.unknown' })
+    await expect(second.signIn({ phrase: 'abandon abandon' })).rejects.toMatchObject({ kind: 'invalid', code: 'phrase.count' })
+  })
+
+  it('with another password goes on where it is signed in, and opens with the new one only', async () => {
+    const first = open()
+    await first.createAccount(anna.name, anna.password)
+    await reaches(first, synced, 'a head')
+    const second = open()
+    await second.signIn(anna)
+    await first.changePassword(anna.password, 'a better horse battery')
+    await second.createFolder('', 'of the second')
+    await vi.waitFor(async () => expect((await first.list({ kind: 'search', text: 'second' }, 0, 5)).total).toBe(1), { timeout: 30_000 })
+    const third = open()
+    await expect(third.signIn(anna)).rejects.toMatchObject({ kind: 'absent', code: 'account.closed' })
+    await third.signIn({ ...anna, password: 'a better horse battery' })
+  })
+
+  it('leaves nothing behind in a browser that signs out, and the files come back with the next sign-in', async () => {
+    const browser = new TestBrowser(world)
+    const tab = open(browser)
+    await tab.add([letter], '')
+    await stored(tab, 'letter.txt', world)
+    await tab.createAccount(anna.name, anna.password)
+    await reaches(tab, synced, 'everything on hosts')
+    await tab.signOut()
+    await reaches(tab, (account) => account?.kind === 'none' && !account.tried, 'nobody')
+    expect(await rowOf(tab, 'letter.txt')).toBeUndefined()
+    const text = [...browser.lists.entries].map(([key, value]) => key + String.fromCharCode(...value)).join()
+    expect(text).not.toMatch(/letter|Anna|post/)
+    await tab.signIn(anna)
+    await vi.waitFor(async () => expect(await rowOf(tab, 'letter.txt')).toBeDefined(), { timeout: 30_000 })
+  })
+})
