@@ -25,6 +25,8 @@ export const LABELS = {
   lockerWrappingKey: 'shoal/1 locker wrapping key',
   /** Associated data of a locker's box, behind the locker key. */
   sealedLocker: 'shoal/1 sealed locker',
+  /** Associated data of a locker's keys in the list of a device, before the fingerprint of the master. */
+  keptLocker: 'shoal/1 kept locker',
   /** HKDF info: link seed → key pair of its record, and key of its share object. */
   linkRecordKey: 'shoal/1 link record key',
   linkReadKey: 'shoal/1 link read key',

@@ -1,4 +1,5 @@
 import { toHex } from '../base/bytes.ts'
+import { accountRecord } from './account-record.ts'
 import { decode, malformed, type Codec } from './codec.ts'
 import {
   driveFragment,
@@ -18,6 +19,7 @@ import { decodeReceipt } from './receipt.ts'
 export const listKey = {
   secret: (fingerprint: Uint8Array): string => `secret/${toHex(fingerprint)}`,
   ownSecret: 'secret-own',
+  account: 'account',
   file: (id: Uint8Array): string => `file/${toHex(id)}`,
   part: (id: Uint8Array): string => `part/${toHex(id)}`,
   named: (id: Uint8Array): string => `named/${toHex(id)}`,
@@ -53,6 +55,7 @@ function empty(value: Uint8Array): void {
 const ENTRIES: readonly (readonly [key: RegExp, check: Check])[] = [
   [/^secret\/[0-9a-f]{16}$/, of(secretRecord)],
   [/^secret-own$/, of(ownSecret)],
+  [/^account$/, of(accountRecord)],
   [/^file\/[0-9a-f]{32}$/, of(fileRecord)],
   [/^part\/[0-9a-f]{32}$/, empty],
   [/^named\/[0-9a-f]{32}$/, empty],

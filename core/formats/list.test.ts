@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { concat, fromHex, toHex, type Bytes } from '../base/bytes.ts'
 import { arbitraryBytes, codecContract, formatOf } from '../testkit/codec-contract.ts'
 import { nobleBlake3 } from '../testkit/noble-blake3.ts'
+import { accountRecord } from './account-record.ts'
 import { decodeBackup, encodeBackup, isBackedUp, type Backup } from './backup.ts'
 import { decode, encode, text } from './codec.ts'
 import { fileName, filePath, fitPath, lastName, NAME_BYTES, PATH_BYTES } from './file-name.ts'
@@ -66,6 +67,15 @@ codecContract('a host record', formatOf(list.hostRecord), hosts)
 codecContract('a node record', formatOf(list.nodeRecord), fc.record({ length: fc.nat(65_536), holders: some(holder) }))
 codecContract('a release record', formatOf(list.releaseRecord), fc.record({ secret: fingerprint, expires: number, roots: fc.array(hash, { minLength: 1, maxLength: 4 }) }))
 codecContract('a fragment of the drive', formatOf(list.driveFragment), fc.record({ ends: fc.boolean(), bytes: fc.nat(50).chain(arbitraryBytes) }))
+const closing = { wrapped: fc.integer({ min: 1, max: 128 }).chain(arbitraryBytes), sequence: number }
+const accounts = fc.record({
+  secret: fingerprint,
+  name: maybe(fc.string({ unit: 'grapheme', maxLength: 30 })),
+  device: fc.string({ unit: 'grapheme-ascii', maxLength: 64 }),
+  locker: maybe(fc.record({ ...closing, version: fc.nat(255), renewed: number, created: number, generation: number })),
+  closing: some(fc.record(closing)),
+})
+codecContract('an account record', formatOf(accountRecord), accounts)
 codecContract('a secret record', formatOf(list.secretRecord), hash)
 
 describe('the path of a file', () => {
@@ -138,6 +148,7 @@ describe('keys of the list', () => {
     const chunk = '0b'.repeat(32)
     expect(listKey.secret(fromHex('0102030405060708'))).toBe('secret/0102030405060708')
     expect(listKey.ownSecret).toBe('secret-own')
+    expect(listKey.account).toBe('account')
     expect(listKey.file(id)).toBe(`file/${file}`)
     expect(listKey.part(id)).toBe(`part/${file}`)
     expect(listKey.drive(10, 255)).toBe('drive/0000000a/000000ff')
@@ -214,7 +225,7 @@ describe('a backup', () => {
   })
 
   it('holds no hosts and no unknown or malformed entries, although its hash is right', () => {
-    for (const key of [listKey.host(name), listKey.drive(0, 0), listKey.part(id)]) expect(isBackedUp(key)).toBe(false)
+    for (const key of [listKey.account, listKey.host(name), listKey.drive(0, 0), listKey.part(id)]) expect(isBackedUp(key)).toBe(false)
     expect(isBackedUp(entry.key)).toBe(true)
     refused(foreign(listKey.host(name), new Uint8Array(0)), 'format.range')
     refused(foreign('other', new Uint8Array(0)), 'format.range')

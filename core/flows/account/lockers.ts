@@ -52,9 +52,28 @@ export async function findLocker(given: Credentials, deps: LockersDeps, signal: 
  */
 export async function createLocker(given: Credentials, locker: Locker, deps: LockersDeps, signal: AbortSignal): Promise<OpenLocker> {
   const keys = await lockerKeys(given.name, given.password, deps.stretch)
+  return await renewLocker(await prepareLocker(keys, locker, deps, signal), deps, signal)
+}
+
+/** A locker that is free to be put where `keys` lead to, by `renewLocker`. Throws `denied` `account.taken`, `transient` `record.unreachable`, `aborted`, as `createLocker`. */
+export async function prepareLocker(keys: LockerKeys, locker: Locker, deps: LockersDeps, signal: AbortSignal): Promise<OpenLocker> {
   const there = await resolve(keys, deps, signal)
   if (there !== undefined && !(await holds(there.value, keys, locker))) throw new AppError('denied', 'account.taken', 'there is an account with this name and password')
-  return await putLocker(keys, locker, there?.sequence ?? 0n, deps, signal)
+  return { keys, locker, sequence: there?.sequence ?? 0n }
+}
+
+/** How the record of a locker stands. */
+export interface LockerState {
+  readonly closed: boolean
+  readonly sequence: bigint
+  /** When it was written, ms since 1970. */
+  readonly written: number
+}
+
+/** How a locker stands on hosts; `undefined` when it is proved that it is nowhere. Throws `transient` `record.unreachable`, `invalid` `format.*`, `aborted`. */
+export async function lockerState(keys: LockerKeys, deps: LockersDeps, signal: AbortSignal): Promise<LockerState | undefined> {
+  const there = await resolve(keys, deps, signal)
+  return there && { closed: there.value.kind === 'gone', sequence: there.sequence, written: there.expires - LEASE_SECONDS * 1000 }
 }
 
 /** Puts a locker on hosts again, with the whole lease before it. Errors as `createLocker`, but for what is typed. */
@@ -97,10 +116,10 @@ async function put(keys: LockerKeys, value: RecordValue, after: bigint, deps: Lo
 }
 
 /** What the record of a locker says; `undefined` when it is proved that there is none. */
-async function resolve(keys: LockerKeys, deps: LockersDeps, signal: AbortSignal): Promise<{ readonly value: RecordValue; readonly sequence: bigint } | undefined> {
+async function resolve(keys: LockerKeys, deps: LockersDeps, signal: AbortSignal): Promise<{ readonly value: RecordValue; readonly sequence: bigint; readonly expires: number } | undefined> {
   try {
     const { view } = await resolveRecord(keys.recordName, deps, signal)
-    return { value: parseRecordValue(view.value), sequence: view.sequence }
+    return { value: parseRecordValue(view.value), sequence: view.sequence, expires: view.expires }
   } catch (error) {
     if (error instanceof AppError && error.code === 'record.absent') return undefined
     throw error
