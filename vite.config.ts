@@ -37,6 +37,8 @@ export default defineConfig({
       injectRegister: false,
       injectManifest: {
         globPatterns: ['**/*.{js,css,html,svg,png,woff2}'],
+        // The dictionaries of the strength meter: only who makes an account, or changes a password, needs them, and needs hosts for that anyway.
+        globIgnores: ['**/node_modules/**/*', '**/strength-*.js'],
         maximumFileSizeToCacheInBytes: MAX_PRECACHED_BYTES,
       },
       manifest: {

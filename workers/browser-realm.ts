@@ -3,6 +3,8 @@ import * as signatures from '../core/seal/ed25519.ts'
 import type { ShardFiles } from '../core/vault/shard-files.ts'
 import { jsonLog } from '../peer/log.ts'
 import { systemClock, systemRandom } from '../peer/system.ts'
+import accountWorkerUrl from './account-worker.ts?worker&url'
+import { accountTools } from './account-tools.ts'
 import coderWorkerUrl from './coder-worker.ts?worker&url'
 import { browserCoder } from './coder-workers.ts'
 import { deviceName } from './device.ts'
@@ -36,6 +38,8 @@ export function browserRealm({ script, files }: RealmInit): PeerRealm {
       browserCoder(() => new Worker(script(coderWorkerUrl), { type: 'module', name: 'shoal-coder' })),
     deviceName: deviceName(navigator.userAgent),
     address: location.origin,
+    openAccountTools: () =>
+      accountTools(() => new Worker(script(accountWorkerUrl), { type: 'module', name: 'shoal-account' })),
     loadBlake3: () => loadBlake3(),
     async connect({ seed, relays }) {
       const { startBrowserPeer } = await import('../peer/browser.ts')
