@@ -14,7 +14,7 @@ export interface ListEntry {
 export interface Backup {
   /** Milliseconds since 1970. */
   readonly created: number
-  /** In ascending order of key, without `account`, `host/…`, `drive/…`, `part/…`. */
+  /** In ascending order of key, without what is of the device alone (`isBackedUp`). */
   readonly entries: readonly ListEntry[]
 }
 
@@ -35,8 +35,8 @@ const body: Codec<Backup> = versioned(
   }),
 )
 
-/** What no backup holds: the account, which is of the device; what was seen of hosts; the drive, whose updates of two devices are merged and not put beside each other; and its parts. */
-const LEFT_OUT = ['account', 'host/', 'drive/', 'part/', 'named/']
+/** What no backup holds: the account, which is of the device; what was seen of hosts; the drive, whose updates of two devices are merged and not put beside each other; its parts; and what this device published of it. */
+const LEFT_OUT = ['account', 'host/', 'drive/', 'part/', 'named/', 'sync']
 
 /** Whether an entry belongs in a backup. */
 export function isBackedUp(key: string): boolean {

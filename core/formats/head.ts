@@ -7,7 +7,7 @@ import { bool, bytes, fixed, list, optional, refined, struct, text, uint, versio
 /** The highest index of a device. */
 export const HEAD_INDEX = 65_535
 /** Other heads that one names. */
-const HEADS_KNOWN = 255
+export const HEADS_KNOWN = 255
 /** Bytes of the name that a device has on the screen. */
 export const DEVICE_NAME = 64
 
@@ -45,7 +45,7 @@ export interface Head {
   readonly inline: Bytes
 }
 
-const part: Codec<DrivePart> = struct<DrivePart>({ link: fixed(32), size: uint(PART_BYTES), hash: fixed(32) })
+export const drivePart: Codec<DrivePart> = struct<DrivePart>({ link: fixed(32), size: uint(PART_BYTES), hash: fixed(32) })
 const known: Codec<KnownHead> = struct<KnownHead>({ index: uint(HEAD_INDEX), sequence: uint(), contained: bool })
 
 export const head: Codec<Head> = versioned(
@@ -57,8 +57,8 @@ export const head: Codec<Head> = versioned(
       name: text(DEVICE_NAME),
       written: uint(),
       known: list(known, HEADS_KNOWN),
-      snapshot: optional(part),
-      segments: list(part, SEGMENTS_MAX),
+      snapshot: optional(drivePart),
+      segments: list(drivePart, SEGMENTS_MAX),
       inline: bytes(INLINE_BYTES),
     }),
     ({ index, known }) => {

@@ -14,6 +14,7 @@ import {
   secretRecord,
 } from './list.ts'
 import { decodeReceipt } from './receipt.ts'
+import { syncRecord } from './sync.ts'
 
 /** Keys of the list on a device (docs/formats/list.md); all arguments are bytes but `index`. */
 export const listKey = {
@@ -33,6 +34,7 @@ export const listKey = {
   host: (key: Uint8Array): string => `host/${toHex(key)}`,
   node: (name: Uint8Array): string => `node/${toHex(name)}`,
   drive: (generation: number, index: number): string => `drive/${hex8(generation)}/${hex8(index)}`,
+  sync: 'sync',
   release: (host: Uint8Array, leaseId: Uint8Array): string => `release/${toHex(host)}/${toHex(leaseId)}`,
   releases: (host: Uint8Array): string => `release/${toHex(host)}/`,
 } as const
@@ -67,6 +69,7 @@ const ENTRIES: readonly (readonly [key: RegExp, check: Check])[] = [
   [/^host\/[0-9a-f]{64}$/, of(hostRecord)],
   [/^node\/[0-9a-f]{64}$/, of(nodeRecord)],
   [/^drive\/[0-9a-f]{8}\/[0-9a-f]{8}$/, of(driveFragment)],
+  [/^sync$/, of(syncRecord)],
   [/^release\/[0-9a-f]{64}\/[0-9a-f]{32}$/, of(releaseRecord)],
 ]
 

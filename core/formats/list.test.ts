@@ -152,6 +152,7 @@ describe('keys of the list', () => {
     expect(listKey.file(id)).toBe(`file/${file}`)
     expect(listKey.part(id)).toBe(`part/${file}`)
     expect(listKey.drive(10, 255)).toBe('drive/0000000a/000000ff')
+    expect(listKey.sync).toBe('sync')
     expect(listKey.ref(id, 258)).toBe(`ref/${file}/00000102`)
     expect(listKey.piece(name)).toBe(`piece/${chunk}`)
     expect(listKey.sealed(name)).toBe(`sealed/${chunk}`)
@@ -225,7 +226,7 @@ describe('a backup', () => {
   })
 
   it('holds no hosts and no unknown or malformed entries, although its hash is right', () => {
-    for (const key of [listKey.account, listKey.host(name), listKey.drive(0, 0), listKey.part(id)]) expect(isBackedUp(key)).toBe(false)
+    for (const key of [listKey.account, listKey.host(name), listKey.drive(0, 0), listKey.part(id), listKey.named(id), listKey.sync]) expect(isBackedUp(key)).toBe(false)
     expect(isBackedUp(entry.key)).toBe(true)
     refused(foreign(listKey.host(name), new Uint8Array(0)), 'format.range')
     refused(foreign('other', new Uint8Array(0)), 'format.range')
