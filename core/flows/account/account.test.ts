@@ -3,8 +3,8 @@ import { concat, equal, toHex } from '../../base/bytes.ts'
 import type { AppError } from '../../base/errors.ts'
 import { lockerKeys, type Stretch } from '../../account/locker.ts'
 import type { Strength } from '../../account/strength.ts'
-import { accountRecord, type AccountRecord } from '../../formats/account-record.ts'
-import { decode } from '../../formats/codec.ts'
+import { accountRecord, CLOSING_LOCKERS, type AccountRecord } from '../../formats/account-record.ts'
+import { decode, encode } from '../../formats/codec.ts'
 import { listKey } from '../../formats/list-key.ts'
 import { Faults, faultyMetaStore } from '../../testkit/faulty.ts'
 import { freshKeyWrap } from '../../testkit/key-wrap.ts'
@@ -242,6 +242,20 @@ describe('a change of password', () => {
     await laptop.keeper.changePassword(FIRST, SECOND, undefined, forever)
     expect(await failureOf(laptop.keeper.changePassword(SECOND, FIRST, undefined, forever))).toMatchObject(taken)
     await laptop.keeper.find(anna(SECOND), forever)
+  })
+
+  test('is not done when nobody can be asked, nor while too many old lockers wait to be closed', async () => {
+    const { device, away } = await world(1)
+    const laptop = await device()
+    await laptop.keeper.create('Anna', FIRST, 'laptop', forever)
+    const before = laptop.kept()!
+    const waiting = Array.from({ length: CLOSING_LOCKERS }, (_, i) => ({ wrapped: Uint8Array.of(i), sequence: 1 }))
+    laptop.disk.entries.set(listKey.account, encode(accountRecord, { ...before, closing: waiting }))
+    expect(await failureOf((await laptop.boot()).changePassword(FIRST, SECOND, undefined, forever))).toMatchObject({ kind: 'transient', code: 'hosts.none' })
+    laptop.disk.entries.set(listKey.account, encode(accountRecord, before))
+    away()
+    expect(await failureOf(laptop.keeper.changePassword(FIRST, SECOND, undefined, forever))).toMatchObject({ kind: 'transient', code: 'record.unreachable' })
+    expect(laptop.kept()).toEqual(before)
   })
 
   test('whose old locker no host could be told of is done, and closed when hosts come back, also after a restart', async () => {
