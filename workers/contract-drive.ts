@@ -1,5 +1,5 @@
 import type { PlainError } from '../core/base/errors.ts'
-import type { FileStatus, FileToAdd, Note } from './contract.ts'
+import type { FileStatus, FileToAdd, Note } from './contract-files.ts'
 
 // What a page may ask about folders, files, versions and trash. Types only. Ids are entry ids of the drive (docs/formats/drive.md); the top folder has the empty one.
 
