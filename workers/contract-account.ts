@@ -70,6 +70,8 @@ export interface AccountContract {
    */
   changePassword(current: string, next: string, name?: string): Promise<void>
   devices(): Promise<readonly DeviceRow[]>
+  /** Somebody looks at the page: what other devices did is looked for at once. */
+  refresh(): Promise<void>
   /** Removes all that this browser has of the account and its files, and begins anew without an account. */
   signOut(): Promise<void>
 }

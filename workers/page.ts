@@ -105,6 +105,9 @@ class Page implements ShoalPage {
       else tab.hear(data)
     })
     void tab.run()
+    addEventListener('visibilitychange', () => {
+      if (document.visibilityState === 'visible') void tab.peer.refresh().catch(() => undefined)
+    })
     return tab
   }
 

@@ -169,6 +169,10 @@ export class PeerService implements PeerContract {
     return (await this.drive()).devices()
   }
 
+  async refresh(): Promise<void> {
+    this.session?.files?.drive.poke()
+  }
+
   async signOut(): Promise<void> {
     const { erase } = await this.files()
     await this.restart(erase)
