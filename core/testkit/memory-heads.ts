@@ -121,7 +121,8 @@ class MemoryHeads extends Heads {
 
 function isNewer(one: Kept, other: Kept | undefined): boolean {
   if (other === undefined || one.sequence !== other.sequence) return one.sequence > (other?.sequence ?? 0)
-  return toHex(one.bytes) > toHex(other.bytes)
+  const at = one.bytes.findIndex((byte, i) => byte !== other.bytes[i])
+  return at >= 0 && (one.bytes[at] ?? 0) > (other.bytes[at] ?? -1)
 }
 
 function readerOf(bytes: Bytes): FileReader {

@@ -302,6 +302,34 @@ describe('a device that dies at any point', () => {
   })
 })
 
+describe('a change that only removes something', () => {
+  it('is published after a crash that came before anybody was told that it is durable', async () => {
+    const { clock, peer } = world()
+    const a = await peer()
+    await a.add('a file')
+    a.own.drive.edit.trash([a.own.drive.view.children(TOP)[0]!.id])
+    await a.save()
+    await clock.advance(MINUTE)
+    expect(a.sync.state().published).toBe(true)
+    const sequence = a.sync.sequence()
+    const vector = a.own.drive.stateVector()
+    // The mark, and then the change itself.
+    a.faults.crashAfter(2)
+    a.own.drive.edit.emptyTrash()
+    await expect(a.own.save()).rejects.toMatchObject({ code: 'test.crashed' })
+    a.crash()
+    await a.start()
+    expect(a.shown()).toEqual([])
+    expect(a.own.drive.stateVector()).toEqual(vector)
+    await clock.advance(MINUTE)
+    expect(a.sync.sequence()).toBe(sequence + 1)
+    a.crash()
+    const b = await peer()
+    await clock.advance(MINUTE)
+    expect(b.shown()).toEqual([])
+  })
+})
+
 /** Something that a person may do. */
 function edit(one: Peer, random: SeededRandom): void {
   const { edit, view } = one.own.drive
