@@ -277,8 +277,10 @@ export class HeadPublisher {
 
   /** The lowest index that is proved to be free. */
   private async takeIndex(signal: AbortSignal): Promise<number> {
-    const found = await this.deps.heads.find(this.store.record.others.map(({ index }) => index), signal)
-    const [index] = found.free
+    const known = this.store.record.others.map(({ index }) => index)
+    const found = await this.deps.heads.find(known, signal)
+    // Of a device that was seen there may be more than is found just now.
+    const index = found.free.find((one) => !known.includes(one))
     if (index === undefined) throw new AppError('transient', 'head.index', 'no index is proved to be free', { cause: found.unread[0]?.error })
     await this.store.update({ index, sequence: 0, tried: 0 })
     return index
