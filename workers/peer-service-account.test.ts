@@ -80,9 +80,13 @@ describe('the account of a browser', () => {
     await second.signIn(anna)
     await first.changePassword(anna.password, 'a better horse battery')
     await second.createFolder('', 'of the second')
-    await reaches(second, synced, 'a head of the second')
-    await first.refresh()
-    await vi.waitFor(async () => expect((await first.list({ kind: 'search', text: 'second' }, 0, 5)).total).toBe(1), { timeout: 30_000 })
+    await vi.waitFor(
+      async () => {
+        await first.refresh()
+        expect((await first.list({ kind: 'search', text: 'second' }, 0, 5)).total).toBe(1)
+      },
+      { timeout: 30_000, interval: 500 },
+    )
     const third = open()
     await expect(third.signIn(anna)).rejects.toMatchObject({ kind: 'absent', code: 'account.closed' })
     await third.signIn({ ...anna, password: 'a better horse battery' })
