@@ -1,7 +1,9 @@
-import type { Download, FileRow, FileToAdd, Hosting, PeerContract, Snapshot } from '../../workers/contract.ts'
-import { AppError, toPlainError, type PlainError } from '../../core/base/errors.ts'
-import { explain, type Keeping } from '../words.ts'
-import { download } from './download.ts'
+import type { FileToAdd, Hosting, PeerContract, Snapshot } from '../../workers/contract.ts'
+import type { SortKey } from '../../workers/contract-drive.ts'
+import type { Keeping } from '../words.ts'
+import { Drive } from './drive.ts'
+import { Messages } from './messages.svelte.ts'
+import { saveBlob, today } from './save.ts'
 
 const EMPTY: Snapshot = {
   phase: 'starting',
@@ -9,13 +11,9 @@ const EMPTY: Snapshot = {
   hosts: 0,
   relayed: 0,
   relays: [],
-  files: [],
   space: { files: 0, stored: 0, free: 0 },
   local: { used: 0, quota: 0 },
 }
-
-/** How long a short message stays, in milliseconds: long enough to be read twice. */
-const MESSAGE_TIME = 6000
 
 /** What is needed of the browser's storage. */
 type BrowserStorage = Pick<StorageManager, 'persisted' | 'persist'>
@@ -26,20 +24,20 @@ type HostingChoice = Pick<Hosting, 'on' | 'space'>
 /** What the files screen draws, and what a person can do there. */
 export class Shoal {
   snapshot = $state.raw<Snapshot>(EMPTY)
-  /** A short message about the last thing done; empty when there is none. */
-  message = $state('')
-  /** Whether closing the page would cut a store short; one that waits for hosts is under way too. */
-  busy = $derived(this.snapshot.files.some(({ status, needsFile }) => (status.kind === 'storing' || status.kind === 'waiting') && !needsFile))
-
-  /** Files that hosts have all of. */
-  whole = $derived(this.snapshot.files.filter(({ status }) => status.kind === 'safe' || status.kind === 'stored'))
+  /** Whether closing the page would cut a store short. */
+  busy = $derived((this.snapshot.drive?.unfinished ?? 0) > 0)
+  /** The order of folders, until the page is closed. */
+  sort = $state<SortKey>('name')
+  /** The page is being left because the person wants it: nothing holds it back. */
+  leaving = false
 
   /** Whether the browser promised here to keep its data. */
   keeping = $state<Keeping>('unasked')
 
-  private readonly peer: PeerContract
+  readonly peer: PeerContract
+  readonly messages = new Messages()
+  readonly drive: Drive
   private readonly storage: BrowserStorage
-  private clearing: ReturnType<typeof setTimeout> | undefined
   private asked = false
   /** What was chosen last about hosting, until a snapshot shows it: two quick changes must not undo each other. */
   private chosen: { readonly choice: HostingChoice; saved: boolean } | undefined
@@ -47,6 +45,12 @@ export class Shoal {
   constructor(peer: PeerContract, storage: BrowserStorage = navigator.storage) {
     this.peer = peer
     this.storage = storage
+    this.drive = new Drive(peer, this.messages)
+  }
+
+  /** A short message about the last thing done; empty when there is none. */
+  get message(): string {
+    return this.messages.text
   }
 
   async start(): Promise<void> {
@@ -59,56 +63,12 @@ export class Shoal {
   }
 
   say(message: string): void {
-    this.message = message
-    clearTimeout(this.clearing)
-    this.clearing = setTimeout(() => {
-      this.message = ''
-    }, MESSAGE_TIME)
+    this.messages.say(message)
   }
 
-  add(files: readonly FileToAdd[]): void {
-    if (files.length > 0) this.run(this.peer.add(files).then(() => this.keepStorage()))
-  }
-
-  cancel(id: string): void {
-    this.run(this.peer.cancel(id))
-  }
-
-  retry(id: string): void {
-    this.run(this.peer.retry(id))
-  }
-
-  remove({ id, name }: Pick<FileRow, 'id' | 'name'>): void {
-    this.run(
-      this.peer.remove(id).then(() => {
-        this.say(`Removed ${name}. Its link no longer opens, and its hosts delete its pieces.`)
-      }),
-    )
-  }
-
-  async copyLink(id: string): Promise<void> {
-    await this.attempt(async () => {
-      const seed = await this.peer.link(id)
-      try {
-        await navigator.clipboard.writeText(linkUrl(seed))
-      } catch (cause) {
-        throw new AppError('denied', 'clipboard.refused', 'the clipboard cannot be written', { cause })
-      }
-      this.say('Link copied. Whoever has it can open this file.')
-    })
-  }
-
-  async download(id: string): Promise<void> {
-    await this.attempt(async () => this.watchDownload(await this.peer.downloadFile(id)))
-  }
-
-  /** Downloads all files that are whole, as one ZIP. */
-  async downloadAll(): Promise<void> {
-    await this.attempt(async () => {
-      const left = this.snapshot.files.length - this.whole.length
-      if (left > 0) this.say(left === 1 ? '1 file is left out, since it is not whole.' : `${String(left)} files are left out, since they are not whole.`)
-      await this.watchDownload(await this.peer.downloadZip(this.whole.map(({ id }) => id)))
-    })
+  /** Adds files to `folder`: the top where none is named. */
+  add(files: readonly FileToAdd[], folder = ''): void {
+    if (files.length > 0) this.run(this.peer.add(files, folder).then(() => this.keepStorage()))
   }
 
   async backUp(): Promise<void> {
@@ -120,9 +80,13 @@ export class Shoal {
 
   async restore(file: File): Promise<void> {
     await this.attempt(async () => {
-      const count = await this.peer.restore(file)
+      const count = await this.peer.restoreBackup(file)
       this.say(count === 1 ? '1 file is back in the list.' : `${String(count)} files are back in the list.`)
     })
+  }
+
+  tryWithout(): void {
+    this.run(this.peer.tryWithout())
   }
 
   setRelays(urls: readonly string[]): void {
@@ -160,52 +124,11 @@ export class Shoal {
     }
   }
 
-  private watchDownload(made: Download): Promise<void> {
-    return download(this.peer, made, (state) => {
-      if (state.kind === 'failed') this.explain(state.error)
-      else if (state.kind === 'running' && state.problem !== undefined) this.explain(state.problem)
-    })
-  }
-
   private run(work: Promise<unknown>): void {
     void this.attempt(() => work)
   }
 
-  /** Resolves to whether it worked; if not, the message says why. */
-  private async attempt(work: () => Promise<unknown>): Promise<boolean> {
-    try {
-      await work()
-      return true
-    } catch (error) {
-      this.explain(toPlainError(error))
-      return false
-    }
+  private attempt(work: () => Promise<unknown>): Promise<boolean> {
+    return this.messages.attempt(work)
   }
-
-  private explain(error: PlainError): void {
-    const { what, means, advice } = explain(error)
-    this.say(`${what}. ${means} ${advice}`)
-  }
-}
-
-/** `2026-11-21`, for the name of a file. */
-function today(): string {
-  return new Intl.DateTimeFormat('sv-SE').format()
-}
-
-/** The address that opens a file anywhere; the seed stays in the fragment, which no server is sent. */
-export function linkUrl(seed: string): string {
-  return `${location.origin}${location.pathname}#/s/${seed}`
-}
-
-/** Saves a small blob under `name`. */
-function saveBlob(blob: Blob, name: string): void {
-  const url = URL.createObjectURL(blob)
-  const anchor = document.createElement('a')
-  anchor.href = url
-  anchor.download = name
-  anchor.click()
-  setTimeout(() => {
-    URL.revokeObjectURL(url)
-  }, MESSAGE_TIME)
 }

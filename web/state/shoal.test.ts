@@ -1,11 +1,9 @@
 import { describe, expect, it, vi } from 'vitest'
 import { AppError } from '../../core/base/errors.ts'
-import type { FileRow, FileToAdd, PeerContract, Snapshot } from '../../workers/contract.ts'
+import type { FileToAdd, PeerContract, Snapshot } from '../../workers/contract.ts'
 import { Shoal } from './shoal.svelte.ts'
 
 const FILE: FileToAdd = { file: new File(['x'], 'x'), path: 'x' }
-
-const STORING: FileRow = { id: 'a', name: 'a', size: 1, type: '', added: 0, needsFile: false, notes: [], status: { kind: 'storing', percent: 5 } }
 
 /** A browser's storage that says `kept`, and what it was asked. */
 function storage(kept: boolean): { persisted: () => Promise<boolean>; persist: ReturnType<typeof vi.fn<() => Promise<boolean>>> } {
@@ -51,18 +49,23 @@ describe('the files screen', () => {
   })
 
   it.each([
-    ['is stored', STORING, true],
-    ['waits for hosts', { ...STORING, status: { kind: 'waiting' } }, true],
-    ['waits for its bytes', { ...STORING, needsFile: true }, false],
-    ['is safe', { ...STORING, status: { kind: 'safe', survives: 6, hosts: 16 } }, false],
-  ] satisfies [string, FileRow, boolean][])('knows whether closing cuts a store short while a file %s', async (_, row, busy) => {
+    ['files are being stored', 2, true],
+    ['none is', 0, false],
+  ])('knows whether closing cuts a store short while %s', async (_, unfinished, busy) => {
     const watch: PeerContract['watch'] = (listener) => {
-      listener({ files: [row] } as unknown as Snapshot)
+      listener({ drive: { unfinished } } as unknown as Snapshot)
       return Promise.resolve()
     }
     const shoal = new Shoal(peer({ watch }), storage(true))
     await shoal.start()
     expect(shoal.busy).toBe(busy)
+  })
+
+  it('adds to the folder that is open', async () => {
+    const add = vi.fn(() => Promise.resolve())
+    new Shoal(peer({ add }), storage(true)).add([FILE], 'folder')
+    await settled()
+    expect(add).toHaveBeenCalledWith([FILE], 'folder')
   })
 })
 
@@ -73,7 +76,7 @@ async function hosting(on: boolean, space: number): Promise<{ shoal: Shoal; aske
   const asked: [boolean, number][] = []
   let listener: Parameters<PeerContract['watch']>[0] = () => undefined
   const show = (on: boolean, space: number): void => {
-    listener({ files: [], hosting: { on, space } } as unknown as Snapshot)
+    listener({ hosting: { on, space } } as unknown as Snapshot)
   }
   const watch: PeerContract['watch'] = (watcher) => {
     listener = watcher
