@@ -1,7 +1,7 @@
 // The rooms of the house and who may see whom. tsconfig files enforce the same in the large; these rules know the
 // rooms inside core, packages, and what is reachable.
 
-const TEST = '(\\.(test|e2e)\\.ts$|^core/testkit/|^bench/|^e2e/)'
+const TEST = '(\\.(test|e2e)\\.ts$|^(core|workers)/testkit/|^bench/|^e2e/)'
 const NPM = (...names) => `node_modules/(${names.join('|')})(/|$)`
 const LIBP2P = NPM(
   'libp2p',

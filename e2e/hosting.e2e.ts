@@ -2,7 +2,7 @@ import { expect, test, type Page } from '@playwright/test'
 import { randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { DiskBrowser } from './support/browser.ts'
-import { addFiles, connected, download, row, stored } from './support/page.ts'
+import { addFiles, connected, download, removeForGood, row, stored } from './support/page.ts'
 import { RunningShoal } from './support/shoal.ts'
 import { host } from './support/tabs.ts'
 
@@ -35,7 +35,7 @@ test('the one tab that has a file gives back every byte after a reload and a cra
     await hosting(other).click()
     await expect(hosting(other)).not.toBeChecked()
     await expect(other.getByText(held)).toBeVisible()
-    await page.getByRole('button', { name: 'Remove three.bin' }).click()
+    await removeForGood(page, 'three.bin')
     await expect(other.getByText('Holding')).toHaveCount(0)
   } finally {
     await browser.close()

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { readFile, rm } from 'node:fs/promises'
 import { gzipSync } from 'node:zlib'
 import { DiskBrowser, sha256 } from './support/browser.ts'
-import { addFiles, connected, copyLink, download, row, stored } from './support/page.ts'
+import { addFiles, connected, copyLink, download, removeForGood, row, stored } from './support/page.ts'
 import { digest, randomFile } from './support/real-files.ts'
 import { newFolder, RunningShoal } from './support/shoal.ts'
 
@@ -55,8 +55,7 @@ test.describe('the page', () => {
     await other.getByLabel('Restore a list').setInputFiles(backup)
     await stored(other, NOTE.name)
     expect(await sha256(await download(other, `Download ${NOTE.name}`))).toBe(digest(NOTE.buffer))
-    await other.getByRole('button', { name: `Remove ${NOTE.name}` }).click()
-    await expect(row(other, NOTE.name)).toHaveCount(0)
+    await removeForGood(other, NOTE.name)
     await expect(other.getByText('0 bytes in your files')).toBeVisible()
     await other.goto('about:blank')
     await other.goto(link)

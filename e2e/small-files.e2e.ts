@@ -47,7 +47,7 @@ test('300 small files and a name of 255 bytes with emoji and quotes are stored a
   }
 })
 
-test('a name added twice is kept twice, the second with a number', async () => {
+test('a name added twice is one file with two versions, and both can be had', async () => {
   const shoal = await RunningShoal.start({ hosts: 1 })
   const browser = await DiskBrowser.fresh()
   try {
@@ -56,10 +56,15 @@ test('a name added twice is kept twice, the second with a number', async () => {
     const file = { name: 'plan.txt', mimeType: 'text/plain', buffer: Buffer.from('first') }
     await addFiles(page, [file])
     await expect(row(page, 'plan.txt')).toContainText('Stored · survives no host leaving', { timeout: 60_000 })
-    await addFiles(page, [{ ...file, buffer: Buffer.from('second') }])
-    await expect(row(page, 'plan (2).txt')).toContainText('Stored ·', { timeout: 60_000 })
+    await addFiles(page, [{ ...file, buffer: Buffer.from('the second') }])
+    await expect(row(page, 'plan.txt')).toContainText('10 bytes')
+    await expect(row(page, 'plan.txt')).toContainText('Stored ·', { timeout: 60_000 })
+    expect(await sha256(await download(page, 'Download plan.txt'))).toBe(digest(Buffer.from('the second')))
+    await page.getByRole('button', { name: 'Versions of plan.txt' }).click()
+    await page.getByRole('button', { name: /^Restore version/ }).click()
+    await page.getByRole('button', { name: 'Close' }).click()
+    await expect(row(page, 'plan.txt')).toContainText('5 bytes')
     expect(await sha256(await download(page, 'Download plan.txt'))).toBe(digest(Buffer.from('first')))
-    expect(await sha256(await download(page, 'Download plan (2).txt'))).toBe(digest(Buffer.from('second')))
   } finally {
     await browser.close()
     await shoal.clean()

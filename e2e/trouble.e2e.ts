@@ -1,7 +1,7 @@
 import { expect, test, type Page } from '@playwright/test'
 import { join } from 'node:path'
 import { DiskBrowser, sha256 } from './support/browser.ts'
-import { addFiles, connected, copyLink, download, row, stored } from './support/page.ts'
+import { addFiles, connected, copyLink, download, removeForGood, stored } from './support/page.ts'
 import { digest } from './support/real-files.ts'
 import { freePort, RunningShoal } from './support/shoal.ts'
 
@@ -27,8 +27,7 @@ test('a truncated, an edited and an unknown link each say what is wrong with the
       await expect(page.getByRole('heading', { name: 'This link is incomplete or was changed' })).toBeVisible({ timeout: 30_000 })
     }
     await page.goto(shoal.url)
-    await page.getByRole('button', { name: `Remove ${LETTER.name}` }).click()
-    await expect(row(page, LETTER.name)).toHaveCount(0)
+    await removeForGood(page, LETTER.name)
     // The list forgets a file at once; its hosts are told as long as Shoal is open, or when it is opened again.
     await expect(async () => {
       await page.goto(shoal.url)

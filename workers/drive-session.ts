@@ -62,11 +62,12 @@ export class DriveSession {
 
   /** Opens what this browser keeps, and goes on with it. Errors of the stores; `corrupt` `drive.damaged`. */
   static async open(init: DriveSessionInit): Promise<DriveSession> {
-    const { realm, kept, storage, account: tools, changed } = init
+    const { realm, kept, storage, account, changed } = init
     const { journal, secrets } = storage.list
     const { clock, random, report } = realm
-    const account = new AccountKeeper({ ...storage.swarm, ...tools, journal, secrets, keyWrap: kept.keyWrap, changed, report })
-    await account.load()
+    const { stretch, strength } = account
+    const keeper = new AccountKeeper({ ...storage.swarm, stretch, strength, journal, secrets, keyWrap: kept.keyWrap, changed, report })
+    await keeper.load()
     // The number of this device is known only later, and a version wants it when it is made.
     const number = { of: (): number => 0 }
     const options = {
@@ -77,11 +78,11 @@ export class DriveSession {
         return number.of()
       },
     }
-    const session = new DriveSession(init, await OwnDrive.open(journal, options), account, await savedTried(kept.device))
+    const session = new DriveSession(init, await OwnDrive.open(journal, options), keeper, await savedTried(kept.device))
     number.of = () => session.number()
-    if (account.record !== undefined) await session.startSync()
+    if (keeper.record !== undefined) await session.startSync()
     await session.files.start()
-    session.loops.push(session.files.run(session.ending.signal), account.run(session.ending.signal))
+    session.loops.push(session.files.run(session.ending.signal), keeper.run(session.ending.signal))
     return session
   }
 
@@ -227,7 +228,7 @@ export class DriveSession {
     return {
       kind: 'account',
       device: record.device,
-      synced: published,
+      synced: published && unsafe === 0,
       looked,
       unsafe: unsafe + (published ? 0 : 1),
       ...(record.name === undefined ? {} : { name: record.name }),

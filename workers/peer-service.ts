@@ -174,8 +174,8 @@ export class PeerService implements PeerContract {
   }
 
   async signOut(): Promise<void> {
-    const { erase } = await this.files()
-    await this.restart(erase)
+    const files = await this.files()
+    await this.restart(() => files.erase())
   }
 
   async openLink(seed: string): Promise<LinkView> {
@@ -263,9 +263,11 @@ export class PeerService implements PeerContract {
         this.snapshots.changed()
       }
       const { realm, init, tools } = this
-      const passwords = { stretch: tools.stretch, strength: tools.strength }
-      const session = await (init.mode === 'reader' ? startReader(realm, init, changed) : startStorage(realm, init, changed, passwords))
-      if (this.leaving.signal.aborted) return await session.stop()
+      const session = await (init.mode === 'reader' ? startReader(realm, init, changed) : startStorage(realm, init, changed, tools))
+      if (this.leaving.signal.aborted) {
+        await session.stop()
+        return
+      }
       this.session = session
       this.phase = 'running'
       this.ready.resolve(session)

@@ -98,19 +98,7 @@ export async function startStorage(realm: PeerRealm, init: PeerInit, changed: Ch
       peer.setRelays(urls.length === 0 ? init.relays : urls)
       await saveRelays(kept.device, urls)
     },
-    files: {
-      storage,
-      drive,
-      hosting,
-      async add(files, folder) {
-        const ids = await drive.files.add(files, folder)
-        await handles.keep(files, ids)
-      },
-      async erase() {
-        await saveTried(kept.device, false)
-        await kept.erase()
-      },
-    },
+    files: fileSession({ storage, drive, hosting }, kept, handles),
     async stop(last = () => Promise.resolve()) {
       watching.abort()
       await watched
@@ -120,6 +108,20 @@ export async function startStorage(realm: PeerRealm, init: PeerInit, changed: Ch
       await close()
       await last()
       await kept.close()
+    },
+  }
+}
+
+function fileSession(parts: Pick<FileSession, 'storage' | 'drive' | 'hosting'>, kept: BrowserStorage, handles: HandleKeeper): FileSession {
+  return {
+    ...parts,
+    async add(files, folder) {
+      const ids = await parts.drive.files.add(files, folder)
+      await handles.keep(files, ids)
+    },
+    async erase() {
+      await saveTried(kept.device, false)
+      await kept.erase()
     },
   }
 }

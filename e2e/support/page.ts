@@ -35,6 +35,22 @@ export async function download(page: Page, button: string, timeout = 120_000): P
   return file.path()
 }
 
+/** Moves a file to the trash and empties it. */
+export async function removeForGood(page: Page, name: string): Promise<void> {
+  await page.getByRole('button', { name: `Remove ${name}`, exact: true }).click()
+  await expect(row(page, name)).toHaveCount(0)
+  await emptyTrash(page)
+}
+
+/** Deletes for good what is in the trash, and goes back to the files. */
+export async function emptyTrash(page: Page): Promise<void> {
+  await page.getByRole('button', { name: 'Trash', exact: true }).click()
+  await page.getByRole('button', { name: 'Empty trash' }).click()
+  await page.getByRole('button', { name: 'Delete for good' }).click()
+  await expect(page.getByText('The trash is empty.')).toBeVisible()
+  await page.getByRole('link', { name: 'Back to your files' }).click()
+}
+
 /** The link of a file, as the button copies it. */
 export async function copyLink(page: Page, name: string): Promise<string> {
   await page.context().grantPermissions(['clipboard-read', 'clipboard-write'])

@@ -1,5 +1,5 @@
 /** Lists up to this long are drawn whole: a browser has no trouble with them, and finding in the page works. */
-export const DRAWN_WHOLE = 300
+export const DRAWN_WHOLE = 500
 
 /** Rows drawn beyond each end of what is visible, so that scrolling does not outrun the answers. */
 const MARGIN = 40

@@ -27,7 +27,7 @@ async function world() {
     const files = new DriveFiles({ own, storage, clock, report, note: (change) => void notes.push(change), published: () => published })
     await files.start()
     let revision = 0
-    own.drive.watch(() => void revision++, new AbortController().signal)
+    own.drive.watch(() => { revision++ }, new AbortController().signal)
     const lists = new Lists({ files, storage, revision: () => revision, deviceName: () => undefined })
     const whole = (id: string): Promise<void> => made.until(() => files.stored(id)?.record.status === 'stored', id)
     return { storage, own, files, lists, notes, whole, at: (path: string) => idAt(files, path) }
