@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { bytesText, explain, heldText, hostingNote, hostingProblemText, keepText, leftText, noSpaceText, noteText, savedText, statusText } from './words.ts'
+import { bytesText, explain, heldText, hostingNote, hostingProblemText, keepText, leftText, lossText, noSpaceText, noteText, savedText, statusText, strengthText, syncText } from './words.ts'
 
 describe('the words on the page', () => {
   it('say each state of a file the way automation and screen readers expect', () => {
@@ -8,6 +8,8 @@ describe('the words on the page', () => {
     expect(statusText({ kind: 'safe', survives: 6, hosts: 16 })).toBe('Safe · survives 6 of 16 hosts leaving')
     expect(statusText({ kind: 'stored' })).toBe('Stored · survives no host leaving')
     expect(statusText({ kind: 'damaged' })).toBe('Damaged')
+    expect(statusText({ kind: 'elsewhere', device: 'Firefox on Windows' })).toBe('Stored by Firefox on Windows')
+    expect(statusText({ kind: 'elsewhere' })).toBe('Stored by another device')
     const error = { kind: 'quota', code: 'storage.full', message: '', data: {} } as const
     expect(statusText({ kind: 'failed', error })).toBe('Failed: This device has no room left')
   })
@@ -32,6 +34,10 @@ describe('the words on the page', () => {
     ...['chunk.too-few', 'chunk.damaged', 'outbox.lost', 'shard.io', 'meta.failed', 'storage.failed', 'storage.refused', 'tab.waiting', 'leader.lost', 'leader.deposed', 'reader.only'],
     ...['coder.crashed', 'coder.busy', 'peer.crashed', 'kernel.unsupported', 'hosts.none', 'hosts.busy', 'host.resting', 'host.busy', 'host.stalled', 'peer.unreachable'],
     ...['download.lost', 'download.length', 'download.unasked', 'download.unready', 'download.unknown', 'clipboard.refused'],
+    ...['account.unknown', 'account.closed', 'account.taken', 'account.signed-in', 'record.unreachable', 'locker.damaged', 'memory.short'],
+    ...['password.weak', 'password.empty', 'password.long', 'password.characters', 'phrase.word', 'phrase.count', 'phrase.checksum', 'phrase.long', 'kit.words'],
+    ...['name.empty', 'name.dots', 'name.slash', 'name.control', 'name.malformed', 'name.long', 'name.characters', 'name.taken', 'days.range'],
+    ...['entry.absent', 'entry.trashed', 'entry.kind', 'move.cycle', 'version.absent', 'version.large', 'drive.damaged', 'drive.large', 'head.unreachable', 'head.damaged'],
     ...['format.magic', 'format.version', 'backup.damaged', 'relay.unreachable', 'relay.url', 'relay.too-many', 'relay.malformed', 'relay.version', 'hosting.space', 'vault.damaged'],
   ])('has words of its own for %s, which can reach the page', (code) => {
     const words = explain({ kind: 'bug', code, message: '', data: {} })
@@ -77,6 +83,29 @@ describe('the words on the page', () => {
     expect(keepText('unasked')).toContain('may clear')
     expect(keepText('kept')).toContain('stay, also when the disk runs short')
     expect(keepText('refused')).toMatch(/did not agree.*may clear.*Install Shoal as an app or bookmark it/)
+  })
+
+  it('name the word of a recovery phrase that is wrong, and how many there are', () => {
+    expect(explain({ kind: 'invalid', code: 'phrase.word', message: '', data: { position: 7 } }).what).toMatch(/^Word 7 is not/)
+    expect(explain({ kind: 'invalid', code: 'phrase.count', message: '', data: { count: 23 } }).what).toContain('these are 23')
+  })
+
+  it('do not call a name or password wrong when nobody could be asked', () => {
+    const { what, means } = explain({ kind: 'transient', code: 'record.unreachable', message: '', data: {} })
+    expect(`${what} ${means}`).not.toContain('wrong')
+  })
+
+  it('tell before signing out what would be lost', () => {
+    expect(lossText(0)).toContain('nothing is lost')
+    expect(lossText(1)).toMatch(/1 thing .*it is lost/)
+    expect(lossText(3)).toMatch(/3 things .*they are lost/)
+    expect(syncText({ synced: true, unsafe: 0 })).toBe('Everything of this device is with the hosts.')
+    expect(syncText({ synced: false, unsafe: 2, keptUntil: 0 })).toMatch(/2 things .*Kept until/)
+  })
+
+  it('say how hard a password is to guess, and why', () => {
+    expect(strengthText({ score: 0, accepted: false, reason: 'It is a common one.' })).toBe('Very easy to guess: too weak. It is a common one.')
+    expect(strengthText({ score: 4, accepted: true })).toBe('Very hard to guess.')
   })
 
   it('leave out a note that this version does not know', () => {

@@ -144,14 +144,18 @@ export function leftText(seconds: number): string {
   return `${String(Math.floor(minutes / 60))} h ${String(minutes % 60)} min left`
 }
 
+/** Made once: to make one takes longer than to draw a row. */
+const DAY = new Intl.DateTimeFormat()
+const MINUTE = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' })
+
 /** The day of a time, as people here write it. */
 export function dateText(time: number): string {
-  return new Date(time).toLocaleDateString()
+  return DAY.format(time)
 }
 
 /** Day and minute of a time, as people here write them. */
 export function timeText(time: number): string {
-  return new Date(time).toLocaleString([], { dateStyle: 'medium', timeStyle: 'short' })
+  return MINUTE.format(time)
 }
 
 /** An error in one line. */

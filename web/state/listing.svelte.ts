@@ -12,7 +12,7 @@ export class ListingView {
   ready = $state(false)
   problem = $state.raw<PlainError | undefined>(undefined)
   /** The query that `listing` answers, or will. */
-  query: Query | undefined
+  query = $state.raw<Query | undefined>(undefined)
 
   private readonly peer: Pick<PeerContract, 'list' | 'ids'>
   private wanted: Range = { from: 0, to: DRAWN_WHOLE }

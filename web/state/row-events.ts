@@ -3,6 +3,9 @@ import { areEntries, dragEntries, droppedEntries } from './dragged.ts'
 import type { FilesView } from './files.svelte.ts'
 import { keyAction } from './keys.ts'
 
+/** Id of the one menu that all rows share. */
+export const ROW_MENU = 'row-menu'
+
 /** What mouse and keyboard do with the rows of a table; `page` gives how many fit on the screen. */
 export function rowEvents(files: FilesView, page: () => number): Attachment<HTMLElement> {
   return (table) => {

@@ -13,9 +13,9 @@ describe('the window of a list', () => {
     for (const above of [0, 480, 48_000, 4_000_000]) {
       const { from, to } = windowOf({ ...VIEW, above }, 100_000)
       const first = Math.floor(above / 48)
-      expect(from).toBeLessThanOrEqual(Math.max(0, first - 40))
-      expect(to).toBeGreaterThanOrEqual(first + 17 + 40)
-      expect(to - from).toBeLessThanOrEqual(140)
+      expect(from).toBeLessThanOrEqual(Math.max(0, first - 15))
+      expect(to).toBeGreaterThanOrEqual(first + 17 + 15)
+      expect(to - from).toBeLessThanOrEqual(70)
     }
   })
 

@@ -1,11 +1,11 @@
 /** Lists up to this long are drawn whole: a browser has no trouble with them, and finding in the page works. */
 export const DRAWN_WHOLE = 500
 
-/** Rows drawn beyond each end of what is visible, so that scrolling does not outrun the answers. */
-const MARGIN = 40
+/** Rows drawn beyond each end of what is visible, so that a turn of the wheel does not outrun the answers: a page of rows takes a browser its time. */
+const MARGIN = 15
 
 /** Windows begin and end at a multiple of this, so that a small scroll asks for nothing new. */
-const STEP = 20
+const STEP = 10
 
 /** Rows of a list, from the first to before the second. */
 export interface Range {
