@@ -8,8 +8,8 @@ describe('the words on the page', () => {
     expect(statusText({ kind: 'safe', survives: 6, hosts: 16 })).toBe('Safe · survives 6 of 16 hosts leaving')
     expect(statusText({ kind: 'stored' })).toBe('Stored · survives no host leaving')
     expect(statusText({ kind: 'damaged' })).toBe('Damaged')
-    expect(statusText({ kind: 'elsewhere', device: 'Firefox on Windows' })).toBe('Stored by Firefox on Windows')
-    expect(statusText({ kind: 'elsewhere' })).toBe('Stored by another device')
+    expect(statusText({ kind: 'elsewhere', device: 'Firefox on Windows' })).toBe('Added on Firefox on Windows')
+    expect(statusText({ kind: 'elsewhere' })).toBe('Added on another device')
     const error = { kind: 'quota', code: 'storage.full', message: '', data: {} } as const
     expect(statusText({ kind: 'failed', error })).toBe('Failed: This device has no room left')
   })
@@ -100,7 +100,7 @@ describe('the words on the page', () => {
     expect(lossText(1)).toMatch(/1 thing .*it is lost/)
     expect(lossText(3)).toMatch(/3 things .*they are lost/)
     expect(syncText({ synced: true, unsafe: 0 })).toBe('Everything of this device is with the hosts.')
-    expect(syncText({ synced: false, unsafe: 2, keptUntil: 0 })).toMatch(/2 things .*Kept until/)
+    expect(syncText({ synced: false, unsafe: 2, keptUntil: 0 })).toMatch(/2 things .*kept until/)
   })
 
   it('say how hard a password is to guess, and why', () => {

@@ -54,7 +54,7 @@ export function statusText(status: EntryStatus): string {
     case 'failed':
       return `Failed: ${explain(status.error).what}`
     case 'elsewhere':
-      return `Stored by ${status.device ?? 'another device'}`
+      return `Added on ${status.device ?? 'another device'}`
   }
 }
 
@@ -168,7 +168,7 @@ type Account = Extract<AccountState, { kind: 'account' }>
 
 /** Whether hosts have what is in the drive of this device, and until when they keep it. */
 export function syncText({ synced, unsafe, keptUntil }: Pick<Account, 'synced' | 'unsafe' | 'keptUntil'>): string {
-  const kept = keptUntil === undefined ? '' : ` Kept until ${dateText(keptUntil)}, and longer whenever one of your devices is online before.`
+  const kept = keptUntil === undefined ? '' : ` Your list of files is kept until ${dateText(keptUntil)}, and longer whenever one of your devices is online before; each file is kept 180 days from when it was stored.`
   if (synced) return `Everything of this device is with the hosts.${kept}`
   const waiting = unsafe === 0 ? 'The newest changes of this device are on their way to the hosts.' : `${count(unsafe, 'thing')} of this device ${unsafe === 1 ? 'is' : 'are'} not with the hosts yet.`
   return `${waiting}${kept}`

@@ -74,6 +74,8 @@ export interface Download {
   /** Same-origin path to load in a hidden frame: `/s/<token>/<name>`. */
   readonly url: string
   readonly token: string
+  /** Files that a ZIP leaves out, since they are not stored yet. */
+  readonly left?: number
 }
 
 export type DownloadState =

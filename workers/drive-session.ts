@@ -18,6 +18,8 @@ const RELEASE_MS = 10_000
 /** The number of a device that has none yet. */
 const UNNUMBERED = 65_535
 
+const NEVER: Published = { sequence: () => 0, isWhole: () => false, mergedByAll: () => false }
+
 export interface DriveSessionInit {
   readonly realm: PeerRealm
   readonly kept: BrowserStorage
@@ -114,8 +116,11 @@ export class DriveSession {
 
   /** Makes an account of what is here; resolves to its words. */
   async createAccount(name: string, password: string): Promise<readonly string[]> {
-    this.withoutAccount()
-    await this.account.create(name, password, this.init.realm.deviceName, this.ending.signal)
+    // With an account and nothing at work for it, an attempt before this one broke off in between.
+    if (this.account.record === undefined || this.sync !== undefined) {
+      this.withoutAccount()
+      await this.account.create(name, password, this.init.realm.deviceName, this.ending.signal)
+    }
     await this.startSync()
     this.init.changed()
     return this.account.words()
@@ -123,9 +128,14 @@ export class DriveSession {
 
   /** The master of an account, looked up; nothing changes. Throws `denied` `account.signed-in`; `transient` `account.storing` while files are on their way. */
   async find(given: SignIn): Promise<FoundMaster> {
+    this.mayTake()
+    return await this.account.find(given, this.ending.signal)
+  }
+
+  /** Throws as `find` while no account may be taken. */
+  mayTake(): void {
     this.withoutAccount()
     if (this.init.storage.totals().unfinished > 0) throw new AppError('transient', 'account.storing', 'files are still being stored')
-    return await this.account.find(given, this.ending.signal)
   }
 
   /** Makes `found` the account of this browser. Only once the storage has stopped. */
@@ -202,7 +212,8 @@ export class DriveSession {
 
   private published(): Published | undefined {
     const { sync } = this
-    if (sync === undefined) return undefined
+    // An account whose drive is not at work yet: others may have it all the same.
+    if (sync === undefined) return this.account.record === undefined ? undefined : NEVER
     return {
       sequence: () => sync.sequence(),
       isWhole: () => sync.state().published,
@@ -230,7 +241,7 @@ export class DriveSession {
       device: record.device,
       synced: published && unsafe === 0,
       looked,
-      unsafe: unsafe + (published ? 0 : 1),
+      unsafe: unsafe + (published ? 0 : 1) + this.account.closing,
       ...(record.name === undefined ? {} : { name: record.name }),
       ...(publishedAt === undefined ? {} : { keptUntil: publishedAt + LEASE_SECONDS * 1000 }),
       ...(problem === undefined ? {} : { problem: toPlainError(problem) }),

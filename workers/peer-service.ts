@@ -1,6 +1,7 @@
 import { expose } from 'comlink'
 import { own } from '../core/base/bytes.ts'
 import { AppError, asAppError, toPlainError, type PlainError } from '../core/base/errors.ts'
+import { isOver } from '../core/flows/bell.ts'
 import type { FileReader } from '../core/flows/index.ts'
 import { CONFIRM_RANDOM, confirmPositions } from '../core/account/phrase.ts'
 import type { AccountTools } from './account-tools.ts'
@@ -42,6 +43,7 @@ export class PeerService implements PeerContract {
   private phase: Snapshot['phase'] = 'starting'
   private session: Session | undefined
   private problem: PlainError | undefined
+  private restarting: Promise<void> | undefined
 
   constructor(realm: PeerRealm, init: PeerInit) {
     this.realm = realm
@@ -150,6 +152,7 @@ export class PeerService implements PeerContract {
   async signIn(given: SignIn): Promise<void> {
     const drive = await this.drive()
     const found = await drive.find(given)
+    drive.mayTake()
     await this.restart(() => drive.take(found))
   }
 
@@ -196,8 +199,9 @@ export class PeerService implements PeerContract {
   }
 
   async downloadZip(ids: readonly string[], token?: string): Promise<Download> {
-    const { name, members } = membersOf((await this.drive()).files, ids)
-    return this.downloads.add(zipOf(name, members.map(({ path, reader }) => ({ path, modified: reader.modified, source: this.source(reader, true) }))), token)
+    const { name, members, left } = membersOf((await this.drive()).files, ids)
+    const made = this.downloads.add(zipOf(name, members.map(({ path, reader }) => ({ path, modified: reader.modified, source: this.source(reader, true) }))), token)
+    return { ...made, left }
   }
 
   async watchDownload(token: string, listener: (state: DownloadState) => void): Promise<void> {
@@ -245,6 +249,7 @@ export class PeerService implements PeerContract {
     this.ready.reject(new AppError('aborted', 'aborted', 'Shoal is being closed'))
     this.downloads.close()
     this.tools.close()
+    await this.restarting?.catch(() => undefined)
     const session = this.session
     this.session = undefined
     await session?.stop()
@@ -258,13 +263,14 @@ export class PeerService implements PeerContract {
 
   /** Starts a session. Never rejects: whoever calls a method hears of a failure, and without a call it stands in the snapshot. */
   private async begin(): Promise<void> {
+    if (isOver(this.leaving.signal)) return
     try {
       const changed = (): void => {
         this.snapshots.changed()
       }
       const { realm, init, tools } = this
       const session = await (init.mode === 'reader' ? startReader(realm, init, changed) : startStorage(realm, init, changed, tools))
-      if (this.leaving.signal.aborted) {
+      if (isOver(this.leaving.signal)) {
         await session.stop()
         return
       }
@@ -272,7 +278,7 @@ export class PeerService implements PeerContract {
       this.phase = 'running'
       this.ready.resolve(session)
     } catch (error) {
-      if (this.leaving.signal.aborted) return
+      if (isOver(this.leaving.signal)) return
       const failure = asAppError(error)
       this.realm.report(failure)
       this.problem = toPlainError(failure)
@@ -282,7 +288,12 @@ export class PeerService implements PeerContract {
   }
 
   /** Ends the session, does `between` with what is kept, and starts anew; also when `between` fails, which is thrown then. Calls wait meanwhile. */
-  private async restart(between: () => Promise<void>): Promise<void> {
+  private restart(between: () => Promise<void>): Promise<void> {
+    this.restarting = this.startAnew(between)
+    return this.restarting
+  }
+
+  private async startAnew(between: () => Promise<void>): Promise<void> {
     const { session } = this
     if (session === undefined) throw new AppError('transient', 'peer.restarting', 'the session is being started')
     this.session = undefined

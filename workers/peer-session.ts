@@ -102,12 +102,15 @@ export async function startStorage(realm: PeerRealm, init: PeerInit, changed: Ch
     async stop(last = () => Promise.resolve()) {
       watching.abort()
       await watched
-      await drive.stop()
-      await storage.stop()
-      await hosting.stop()
-      await close()
-      await last()
-      await kept.close()
+      try {
+        await drive.stop()
+        await storage.stop()
+        await hosting.stop()
+        await close()
+        await last()
+      } finally {
+        await kept.close()
+      }
     },
   }
 }

@@ -10,6 +10,7 @@ interface Sleeper {
 export class FakeClock implements Clock {
   private time: number
   private sleepers: Sleeper[] = []
+  private jumps = 0
 
   constructor(start = Date.UTC(2026, 0, 1)) {
     this.time = start
@@ -43,6 +44,7 @@ export class FakeClock implements Clock {
 
   /** Moves time on by `ms`, waking sleepers in their order; pending work runs before the first, between, and after them. */
   async advance(ms: number): Promise<void> {
+    const { jumps } = this
     const end = this.time + ms
     await settle()
     for (let next = this.earliest(end); next !== undefined; next = this.earliest(end)) {
@@ -51,11 +53,13 @@ export class FakeClock implements Clock {
       next.wake()
       await settle()
     }
-    this.time = end
+    // A jump meanwhile is not undone.
+    if (jumps === this.jumps) this.time = end
   }
 
   /** Sets the time without waking anybody: a clock that jumps. */
   jump(to: number): void {
+    this.jumps++
     this.time = to
   }
 

@@ -47,7 +47,7 @@ export async function emptyTrash(page: Page): Promise<void> {
   await page.getByRole('button', { name: 'Trash', exact: true }).click()
   await page.getByRole('button', { name: 'Empty trash' }).click()
   await page.getByRole('button', { name: 'Delete for good' }).click()
-  await expect(page.getByText('The trash is empty.')).toBeVisible()
+  await expect(page.getByRole('main').getByText('The trash is empty.')).toBeVisible()
   await page.getByRole('link', { name: 'Back to your files' }).click()
 }
 

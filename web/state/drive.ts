@@ -95,12 +95,16 @@ export class Drive {
   }
 
   private watch(start: () => Promise<Download>): Promise<boolean> {
-    return this.attempt(async () =>
-      download(this.peer, await start(), (state) => {
-        if (state.kind === 'failed') this.messages.explain(state.error)
-        else if (state.kind === 'running' && state.problem !== undefined) this.messages.explain(state.problem)
-      }),
-    )
+    return this.attempt(async () => this.follow(await start()))
+  }
+
+  private follow(made: Download): Promise<void> {
+    const { left = 0 } = made
+    if (left > 0) this.messages.say(left === 1 ? '1 file is left out, since it is not stored yet.' : `${String(left)} files are left out, since they are not stored yet.`)
+    return download(this.peer, made, (state) => {
+      if (state.kind === 'failed') this.messages.explain(state.error)
+      else if (state.kind === 'running' && state.problem !== undefined) this.messages.explain(state.problem)
+    })
   }
 
   private attempt(work: () => Promise<unknown>): Promise<boolean> {

@@ -27,3 +27,13 @@ export function printText(text: string): void {
   print()
   sheet.remove()
 }
+
+/** Forgets what this browser keeps of the program itself; it is fetched anew when the page is loaded. What the browser refuses is left. */
+export async function forgetShell(): Promise<void> {
+  try {
+    for (const name of await caches.keys()) await caches.delete(name)
+    for (const registration of await navigator.serviceWorker.getRegistrations()) await registration.unregister()
+  } catch {
+    // It holds nothing of a person's own.
+  }
+}

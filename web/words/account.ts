@@ -44,5 +44,12 @@ export const ACCOUNT_WORDS: Readonly<Record<string, Explain>> = {
   'phrase.checksum': say('These words do not belong together', 'Each is a possible word, but one is wrong, or two have changed places.', 'Compare them with what you wrote down.'),
   'phrase.long': say('This is too much text for a recovery phrase', 'It has 24 words.', 'Paste only the words, or the recovery kit.'),
   'kit.words': say('The 24 words are not in this text', 'Nothing was changed.', 'Paste the whole recovery kit, or type the words.'),
+  'account.storing': say('Files are still being stored in this browser', 'Signing in starts Shoal anew, which would cut them short. Nothing was changed.', 'Wait until they are stored, or cancel them, then sign in.'),
+  'account.none': say('No account is open in this browser', ASIS, 'Sign in first.'),
+  'account.crashed': say('The part of Shoal that checks passwords was stopped by the browser', ASIS, 'Close other tabs and programs, then try again.'),
+  'strength.unavailable': say('How good the password is cannot be told now', ASIS, 'Check your connection, then try again.'),
+  'peer.restarting': say('Shoal is starting anew', ASIS, 'Try again in a moment.'),
+  'head.index': say('This device has no number in the account yet', 'Nothing is lost: the changes of this device are kept here.', 'Leave this page open: it tries again by itself.'),
+  'head.unsettled': say('This device is not sure of its number in the account yet', 'Nothing is lost: the changes of this device are kept here.', 'Leave this page open: it tries again by itself.'),
   'memory.short': say('This device has too little memory free to check a password', ASIS, 'Close other tabs and programs, then try again.'),
 }

@@ -6,6 +6,7 @@ import { parsePhrase, phraseWords } from '../../account/phrase.ts'
 import type { Strength } from '../../account/strength.ts'
 import { CLOSING_LOCKERS, type AccountRecord, type KeptLocker } from '../../formats/account-record.ts'
 import { DEVICE_NAME } from '../../formats/head.ts'
+import { listKey } from '../../formats/list-key.ts'
 import type { KeyWrap } from '../../ports/key-wrap.ts'
 import type { Journal } from '../journal.ts'
 import type { Secrets } from '../list/secrets.ts'
@@ -63,6 +64,11 @@ export class AccountKeeper {
     return value && { name: value.name, device: value.device }
   }
 
+  /** Old passwords that still open the account, since no host could be told of their end yet. */
+  get closing(): number {
+    return this.store.value?.closing.length ?? 0
+  }
+
   /** The secret of this device, which is the master of its account. */
   get master(): Bytes {
     const { secrets } = this.deps
@@ -79,6 +85,7 @@ export class AccountKeeper {
     return this.turns.run(async () => {
       if (this.store.value?.name !== undefined) throw signedIn()
       checkDevice(deviceName)
+      if (this.store.value === undefined) await this.forgetHeads()
       const locker = { master: this.master, created: Math.floor(this.deps.clock.now()), generation: 0 }
       const keys = await this.chosen({ name, password })
       const made = await renewLocker(await prepareLocker(keys, locker, this.deps, signal), this.deps, signal)
@@ -103,6 +110,7 @@ export class AccountKeeper {
       if (this.store.value !== undefined) throw signedIn()
       checkDevice(deviceName)
       // Broken off in between, this is a device that has the master and no account yet, and can sign in again; never the other way round.
+      await this.forgetHeads()
       await this.deps.secrets.use(found.master)
       // How old the record is, upkeep finds out.
       const kept = found.locker && (await this.kept(found.locker, 0))
@@ -125,6 +133,11 @@ export class AccountKeeper {
       await this.replace(old, made, who)
       if (!(await this.upkeep.closeAll(signal))) this.upkeep.wake()
     })
+  }
+
+  /** What is known of heads here is of another account: one whose secret was lost. */
+  private async forgetHeads(): Promise<void> {
+    await this.deps.journal.write([{ del: listKey.sync }], { strict: true })
   }
 
   /** The 24 words of the master. */

@@ -92,6 +92,38 @@ describe('the files of a drive', () => {
     expect(at('y (2)/z')).toMatch(/^f/)
   })
 
+  test('that come together and are called alike are different files, and so are those of a restored list', async () => {
+    const { made, device, open } = await world()
+    const { files, at, whole, storage } = await open(device)
+    await files.add([{ file: testFile('README', bytesOf('1')), path: 'README' }, { file: testFile('readme', bytesOf('2')), path: 'readme' }], TOP)
+    expect(files.view.children(TOP).map(({ name, versions }) => [name, versions])).toEqual([['README', 1], ['readme (2)', 1]])
+    await files.add([{ file: testFile('README', bytesOf('3')), path: 'README' }], TOP)
+    for (const name of ['README', 'readme (2)']) await whole(at(name))
+    const other = await open(made.device())
+    await other.storage.restore(await storage.backup())
+    await other.files.adopt()
+    expect(other.files.view.children(TOP).map(({ versions }) => versions)).toEqual([1, 1, 1])
+  })
+
+  test('handed over again come out of the trash they were put into, and are kept when it is emptied', async () => {
+    const { device, open, hosts, made } = await world()
+    const first = await open(device)
+    for (const host of hosts) host.kill()
+    await made.until(() => first.storage.totals().hosts === 0)
+    const given = { file: testFile('a', bytesOf('1')), path: 'x/a' }
+    await first.files.add([given], TOP)
+    await device.crash()
+    const again = await open(device)
+    await again.files.change((edit) => edit.trash([again.at('x')]))
+    await again.files.add([given], TOP)
+    await again.files.change((edit) => edit.emptyTrash())
+    await again.files.release()
+    for (const host of hosts) await host.start()
+    await again.whole(again.at('x/a'))
+    expect(await reads(again.files.reader(again.at('x/a')), bytesOf('1'))).toBe(true)
+    expect(again.storage.list.table.files.size).toBe(1)
+  })
+
   test('of a list that had no drive, and of a run that ended before the drive was written, get their places', async () => {
     const { device, open } = await world()
     const first = await device.start()

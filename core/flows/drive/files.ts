@@ -9,6 +9,7 @@ import type { Clock } from '../../ports/clock.ts'
 import type { FileReader } from '../fetch/reader.ts'
 import type { FileEntry } from '../list/entry.ts'
 import type { FileToStore } from '../list/table.ts'
+import { Mutex } from '../mutex.ts'
 import type { Storage } from '../storage.ts'
 import type { OwnDrive } from './own-drive.ts'
 
@@ -48,6 +49,7 @@ export class DriveFiles {
   private readonly named = new Set<string>()
   /** Files that the drive names no more, and the sequence of the first head that says so. */
   private readonly condemned = new Map<string, number>()
+  private readonly releasing = new Mutex()
 
   constructor(deps: DriveFilesDeps) {
     this.deps = deps
@@ -68,8 +70,9 @@ export class DriveFiles {
     const fresh = this.list.table.shown().filter(({ id }) => !this.named.has(id))
     if (fresh.length === 0) return
     const known = this.contents()
-    const lost = fresh.filter(({ record }) => !known.has(toHex(record.link)))
-    this.name(lost, lost.map(({ record }) => record.name), TOP)
+    const lost = fresh.filter(({ record }) => !known.has(toHex(record.link))).sort((a, b) => a.record.added - b.record.added)
+    // Nobody knows whether two of one name are versions of one file: both are shown.
+    this.name(lost, lost.map(({ record }) => record.name), new Places(this.deps.own.drive.edit, TOP, 'keep both'))
     await this.settle(fresh)
   }
 
@@ -79,11 +82,14 @@ export class DriveFiles {
     const paths = files.map(({ path }) => path)
     const ids = await this.deps.storage.add(files.map(({ file, path }) => ({ file, path: [...above, path].join('/') })))
     const entries = ids.map((id) => this.list.table.files.get(id))
-    // One that was handed over again has its place already.
-    const fresh = entries.flatMap((entry, i) => (entry === undefined || this.named.has(entry.id) ? [] : [{ entry, path: paths[i] ?? '' }]))
     // The folder may have gone to the trash meanwhile.
     const parent = this.isOpen(folder) ? folder : TOP
-    this.name(fresh.map(({ entry }) => entry), fresh.map(({ path }) => path), parent)
+    const again = entries.some((entry) => entry !== undefined && this.named.has(entry.id))
+    // One that was handed over again has its place already, unless that is in the trash, or elsewhere.
+    const there = again ? this.currentBelow(parent) : new Set<string>()
+    const fresh = entries.flatMap((entry, i) => (entry === undefined || there.has(toHex(entry.record.link)) ? [] : [{ entry, path: paths[i] ?? '' }]))
+    this.name(fresh.map(({ entry }) => entry), fresh.map(({ path }) => path), new Places(this.deps.own.drive.edit, parent, 'replace'))
+    for (const { entry } of fresh) this.condemned.delete(entry.id)
     await this.settle(fresh.map(({ entry }) => entry))
     return ids
   }
@@ -136,6 +142,8 @@ export class DriveFiles {
     const version = this.view.entry(file).current
     if (entry === undefined || version === undefined || entry.record.status === 'stored') return
     await this.change((edit) => edit.dropVersion(file, version.id))
+    if (this.contents().has(toHex(entry.record.link))) return
+    this.named.delete(entry.id)
     await this.deps.storage.remove(entry.id)
   }
 
@@ -162,7 +170,11 @@ export class DriveFiles {
   }
 
   /** Releases files that the drive names no more, once no other device can name them again. */
-  async release(): Promise<void> {
+  release(): Promise<void> {
+    return this.releasing.run(() => this.releaseNow())
+  }
+
+  private async releaseNow(): Promise<void> {
     const { storage } = this.deps
     const published = this.deps.published()
     if (this.view.unreadable > 0) return
@@ -175,7 +187,8 @@ export class DriveFiles {
       if (published !== undefined && (!published.isWhole() || published.sequence() < sequence || !published.mergedByAll(sequence))) continue
       this.condemned.delete(id)
       this.named.delete(id)
-      if (this.list.table.files.get(id)?.record.status !== 'removing') await storage.remove(id)
+      const entry = this.list.table.files.get(id)
+      if (entry !== undefined && entry.record.status !== 'removing') await storage.remove(id)
     }
   }
 
@@ -206,9 +219,21 @@ export class DriveFiles {
     return folder === TOP || (this.view.has(folder) && this.view.entry(folder).trashed === undefined)
   }
 
+  /** Links of the current versions of all files in a folder and below. */
+  private currentBelow(folder: string): Set<string> {
+    const links = new Set<string>()
+    const left = [folder]
+    for (let at = left.pop(); at !== undefined; at = left.pop()) {
+      for (const { id, kind, current } of this.view.children(at)) {
+        if (kind === 'folder') left.push(id)
+        else if (current !== undefined) links.add(toHex(this.content(id, current.id)))
+      }
+    }
+    return links
+  }
+
   /** Gives files of the list their places in the drive. */
-  private name(entries: readonly FileEntry[], paths: readonly string[], folder: string): void {
-    const places = new Places(this.deps.own.drive.edit, folder)
+  private name(entries: readonly FileEntry[], paths: readonly string[], places: Places): void {
     for (const [i, { record }] of entries.entries()) {
       const parts = (paths[i] ?? '').split('/').filter((part) => part !== '' && part !== '.' && part !== '..')
       const { size, type, modified, link } = record
@@ -232,21 +257,33 @@ export class DriveFiles {
   }
 }
 
-/** Finds or makes the folders of many files. */
+/** Finds or makes the places of many files that come together. */
 class Places {
   private readonly folders = new Map<string, string>()
+  private readonly placed = new Set<string>()
   private readonly edit: Editor
   private readonly top: string
+  private readonly clash: 'replace' | 'keep both'
 
-  constructor(edit: Editor, top: string) {
+  /** `clash`: what becomes of a file whose name is alike that of one that was there before. */
+  constructor(edit: Editor, top: string, clash: 'replace' | 'keep both') {
     this.edit = edit
     this.top = top
+    this.clash = clash
   }
 
-  /** Puts a file at a path; one with that name gets it as its newest version. */
+  /** Puts a file at a path. Files that come together are different ones, however alike their names are. */
   file(folders: readonly string[], name: string, content: Parameters<Editor['addFile']>[2]): void {
     const parent = this.folder(folders)
-    this.bothIfTaken((clash) => this.edit.addFile(parent, name, content, { clash: clash ?? 'replace' }))
+    const id = unlessTaken(
+      () => this.edit.addFile(parent, name, content),
+      (there) =>
+        unlessTaken(
+          () => this.edit.addFile(parent, name, content, { clash: this.placed.has(there) ? 'keep both' : this.clash }),
+          () => this.edit.addFile(parent, name, content, { clash: 'keep both' }),
+        ),
+    )
+    this.placed.add(id)
   }
 
   private folder(path: readonly string[]): string {
@@ -257,17 +294,18 @@ class Places {
     const parent = this.folder(path.slice(0, -1))
     const name = fitName(path.at(-1) ?? '')
     // A file in the way keeps its name, and the folder gets a number.
-    const id = this.bothIfTaken((clash) => (clash === undefined ? this.edit.ensureFolder([name], parent) : this.edit.createFolder(parent, name, { clash })))
+    const id = unlessTaken(() => this.edit.ensureFolder([name], parent), () => this.edit.createFolder(parent, name, { clash: 'keep both' }))
     this.folders.set(key, id)
     return id
   }
+}
 
-  private bothIfTaken(work: (clash?: 'keep both') => string): string {
-    try {
-      return work()
-    } catch (error) {
-      if (!isAppError(error, 'invalid') || error.code !== 'name.taken') throw error
-      return work('keep both')
-    }
+/** What `work` gives; where a name is taken, what `otherwise` gives, which is told the entry that has it. */
+function unlessTaken(work: () => string, otherwise: (there: string) => string): string {
+  try {
+    return work()
+  } catch (error) {
+    if (!isAppError(error, 'invalid') || error.code !== 'name.taken') throw error
+    return otherwise(String(error.data['entry'] ?? ''))
   }
 }
