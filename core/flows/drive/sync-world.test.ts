@@ -16,6 +16,9 @@ import { DriveSync } from './sync.ts'
 // The same as sync.test.ts with real hosts, keys, links and parts; chance and hours are there.
 vi.setConfig({ testTimeout: 120_000 })
 
+/** Turns between two looks. */
+const LOOK_TURNS = 1000
+
 const worlds: StorageWorld[] = []
 afterEach(() => {
   for (const made of worlds.splice(0)) made.close()
@@ -79,8 +82,14 @@ class Browser {
     await this.made.until(() => this.sync.state().published && this.sync.sequence() > 0, `a head: ${String(this.sync.state().problem?.stack)}`)
   }
 
+  /** Lets time pass until it lists so many files; somebody looks at it now and then. */
   async has(count: number): Promise<void> {
-    await this.made.until(() => this.names.length === count, `${String(count)} files: ${String(this.sync.state().problem?.stack)}`)
+    let turn = 0
+    const met = (): boolean => {
+      if (turn++ % LOOK_TURNS === 0) this.sync.poke()
+      return this.names.length === count
+    }
+    await this.made.until(met, `${String(count)} files: ${String(this.sync.state().problem?.stack)}`)
   }
 }
 
