@@ -74,7 +74,7 @@ test.describe('an account', () => {
   })
 
   test('with a changed password goes on where it is open, refuses the old one in words, and opens with the new one', async () => {
-    test.setTimeout(300_000)
+    test.setTimeout(600_000)
     shoal = await RunningShoal.start({ hosts: 2 })
     const [first, second, third] = [await fresh(), await fresh(), await fresh()]
     await connected(first.page, 2)
@@ -126,7 +126,7 @@ test.describe('an account', () => {
   })
 
   test('leaves nothing readable in a browser that signs out: no name, no content, no key', async () => {
-    test.setTimeout(200_000)
+    test.setTimeout(400_000)
     shoal = await RunningShoal.start({ hosts: 2 })
     const { page } = await fresh()
     await connected(page, 2)

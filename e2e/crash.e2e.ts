@@ -12,7 +12,7 @@ const SIZE = 192 * 2 ** 20
 const ASK = 'Add this file again to go on'
 
 test('a browser killed in the middle of an upload goes on where it was and sends no acknowledged piece twice', async () => {
-  test.setTimeout(400_000)
+  test.setTimeout(600_000)
   const shoal = await RunningShoal.start({ hosts: 4 })
   const folder = await newFolder()
   const browser = await DiskBrowser.fresh()

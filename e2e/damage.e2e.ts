@@ -7,7 +7,7 @@ import { randomFile } from './support/real-files.ts'
 import { newFolder, RunningShoal } from './support/shoal.ts'
 
 test('damaged and deleted pieces on hosts do not reach the reader, and the row says which hosts failed', async () => {
-  test.setTimeout(240_000)
+  test.setTimeout(480_000)
   const shoal = await RunningShoal.start({ hosts: 16 })
   const folder = await newFolder()
   const browser = await DiskBrowser.fresh()

@@ -28,7 +28,7 @@ async function heldBy(folder: string): Promise<number> {
 }
 
 test('a store ends safe while hosts of both kinds are full, and tabs come and go', async () => {
-  test.setTimeout(300_000)
+  test.setTimeout(600_000)
   // One tenant gets half of a host's space, less than its share of this file.
   const shoal = await RunningShoal.start({ hosts: 2, space: '6MiB' })
   const folder = await newFolder()

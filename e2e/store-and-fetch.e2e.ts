@@ -6,7 +6,7 @@ import { digest, empty, jpeg, json, randomFile } from './support/real-files.ts'
 import { newFolder, RunningShoal } from './support/shoal.ts'
 
 test('files stored on 16 hosts open in a new browser after the tab and six hosts are gone', async () => {
-  test.setTimeout(400_000)
+  test.setTimeout(600_000)
   const shoal = await RunningShoal.start({ hosts: 16 })
   const folder = await newFolder()
   const writer = await DiskBrowser.fresh()

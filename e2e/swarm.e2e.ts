@@ -29,7 +29,7 @@ function received(all: readonly Link[]): number {
 }
 
 test('files stored on 16 tabs, with no host but tabs, open in a new browser after their owner and six of the tabs are gone', async () => {
-  test.setTimeout(300_000)
+  test.setTimeout(600_000)
   const shoal = await RunningShoal.start({ hosts: 0 })
   const folder = await newFolder()
   const tabs = await Tabs.launch()

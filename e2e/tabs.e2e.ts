@@ -39,7 +39,7 @@ test.describe('two tabs of one browser', () => {
     ['frozen', freeze],
   ] satisfies [string, (page: Page) => Promise<unknown>][]) {
     test(`a download goes on in the other one when the leader is ${how}`, async () => {
-      test.setTimeout(240_000)
+      test.setTimeout(480_000)
       const big = await randomFile(folder, 'film.bin', SIZE)
       await addFiles(leader, [big])
       await stored(leader, 'film.bin')

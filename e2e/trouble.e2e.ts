@@ -44,7 +44,7 @@ test('a truncated, an edited and an unknown link each say what is wrong with the
 })
 
 test('a link whose hosts are away says how many pieces were found, and opens when they are back', async () => {
-  test.setTimeout(200_000)
+  test.setTimeout(400_000)
   const shoal = await RunningShoal.start({ hosts: 4 })
   const browser = await DiskBrowser.fresh()
   const reader = await DiskBrowser.fresh()
@@ -70,7 +70,7 @@ test('a link whose hosts are away says how many pieces were found, and opens whe
 })
 
 test('a relay that does not answer is named, and the page goes on by itself when it is back', async () => {
-  test.setTimeout(120_000)
+  test.setTimeout(300_000)
   const shoal = await RunningShoal.start({ hosts: 1 })
   const browser = await DiskBrowser.fresh()
   try {
@@ -95,7 +95,7 @@ test('a relay that does not answer is named, and the page goes on by itself when
 })
 
 test('hosts whose clock is five hours ahead still keep a file, and its link opens', async () => {
-  test.setTimeout(120_000)
+  test.setTimeout(300_000)
   const shoal = await RunningShoal.start({ hosts: 2, preload: join(import.meta.dirname, 'support/fast-clock.mjs') })
   const browser = await DiskBrowser.fresh()
   const reader = await DiskBrowser.fresh()
