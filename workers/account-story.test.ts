@@ -3,7 +3,7 @@ import { storageWorld, type StorageWorld } from '../core/testkit/storage-world.t
 import type { MemoryHost } from '../core/testkit/shard-world.ts'
 import type { FileToAdd } from './contract.ts'
 import type { PeerService } from './peer-service.ts'
-import { download, rowOf, stored, TestBrowser, watched } from './testkit/test-browser.ts'
+import { download, rowOf, stored, TestTabs, watched, type TestBrowser } from './testkit/test-browser.ts'
 
 vi.setConfig({ testTimeout: 120_000 })
 
@@ -18,21 +18,17 @@ function file(path: string, text: string): FileToAdd {
 describe('an account over months, and on devices that are offline', () => {
   let world: StorageWorld
   let hosts: MemoryHost[]
-  const tabs: PeerService[] = []
+  const tabs = new TestTabs()
   beforeEach(async () => {
     world = await storageWorld(0)
     hosts = await world.hosts(4)
   })
   afterEach(async () => {
-    await Promise.all(tabs.splice(0).map((tab) => tab.stop()))
+    await tabs.close()
     world.close()
   })
 
-  function open(browser = new TestBrowser(world)): PeerService {
-    const tab = browser.tab()
-    tabs.push(tab)
-    return tab
-  }
+  const open = (browser?: TestBrowser): PeerService => tabs.open(world, browser)
 
   /** Waits until hosts have all of a tab. */
   async function synced(tab: PeerService): Promise<void> {

@@ -41,6 +41,8 @@ export class DriveSession {
   /** Changes of the drive, and of what else lists show. */
   private revision = 0
   private statuses = 0
+  /** Revision of the drive when contents were last released. */
+  private releasedAt = -1
   private tried: boolean
   private releasing: Promise<void> | undefined
 
@@ -159,6 +161,7 @@ export class DriveSession {
 
   /** Releases what the drive names no more, if that may be. */
   release(): void {
+    if (this.revision === this.releasedAt && !this.files.waits) return
     this.releasing ??= this.releaseSoon()
   }
 
@@ -225,6 +228,7 @@ export class DriveSession {
     try {
       await this.init.realm.clock.sleep(RELEASE_MS, this.ending.signal)
       this.releasing = undefined
+      this.releasedAt = this.revision
       await this.files.release()
     } catch (error) {
       if (!this.ending.signal.aborted) this.init.realm.report(asAppError(error))

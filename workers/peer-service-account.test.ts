@@ -3,7 +3,7 @@ import { storageWorld, type StorageWorld } from '../core/testkit/storage-world.t
 import type { AccountState } from './contract-account.ts'
 import type { FileToAdd } from './contract.ts'
 import type { PeerService } from './peer-service.ts'
-import { download, rowOf, stored, TestBrowser, watched } from './testkit/test-browser.ts'
+import { download, rowOf, stored, TestBrowser, TestTabs, watched } from './testkit/test-browser.ts'
 
 vi.setConfig({ testTimeout: 60_000 })
 
@@ -12,20 +12,16 @@ const anna = { name: 'Anna', password: 'correct horse battery' }
 
 describe('the account of a browser', () => {
   let world: StorageWorld
-  const tabs: PeerService[] = []
+  const tabs = new TestTabs()
   beforeEach(async () => {
     world = await storageWorld(4)
   })
   afterEach(async () => {
-    await Promise.all(tabs.splice(0).map((tab) => tab.stop()))
+    await tabs.close()
     world.close()
   })
 
-  function open(browser = new TestBrowser(world)): PeerService {
-    const tab = browser.tab()
-    tabs.push(tab)
-    return tab
-  }
+  const open = (browser?: TestBrowser): PeerService => tabs.open(world, browser)
 
   async function reaches(tab: PeerService, met: (account: AccountState | undefined) => boolean, what: string): Promise<void> {
     const seen = watched(tab)

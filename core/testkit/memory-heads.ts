@@ -1,6 +1,6 @@
 import { equal, toHex, type Bytes } from '../base/bytes.ts'
 import { AppError } from '../base/errors.ts'
-import { Heads, type FoundHead } from '../flows/drive/heads.ts'
+import { findHeads, type FoundHead, type FoundHeads } from '../flows/drive/heads.ts'
 import type { SyncDeps } from '../flows/drive/sync-deps.ts'
 import type { FileReader } from '../flows/index.ts'
 import { decode, encode } from '../formats/codec.ts'
@@ -40,8 +40,8 @@ export class MemorySwarm {
     return new Set(this.hosts.flatMap(({ parts }) => [...parts.keys()]))
   }
 
-  /** The heads, as any device sees them. */
-  heads(): Heads {
+  /** The heads, which look alike to all devices. */
+  heads(): SyncDeps['heads'] {
     return new MemoryHeads(this)
   }
 
@@ -79,16 +79,18 @@ export class MemorySwarm {
   }
 }
 
-class MemoryHeads extends Heads {
+class MemoryHeads {
   private readonly swarm: MemorySwarm
 
   constructor(swarm: MemorySwarm) {
-    // The questions to hosts are all overridden below.
-    super(new Uint8Array(32), undefined as never)
     this.swarm = swarm
   }
 
-  override get(index: number): Promise<FoundHead> {
+  find(known: Iterable<number>, signal: AbortSignal): Promise<FoundHeads> {
+    return findHeads((index) => this.get(index), known, signal)
+  }
+
+  get(index: number): Promise<FoundHead> {
     const { dht, gone } = this.swarm
     const near = this.swarm.near()
     const known = [dht.get(index), ...near.map(({ heads }) => heads.get(index))].flatMap((one) => (one === undefined ? [] : [one])).sort((a, b) => (isNewer(a, b) ? -1 : 1))
@@ -101,7 +103,7 @@ class MemoryHeads extends Heads {
     return Promise.resolve({ head: decode(head, best.bytes), sequence: best.sequence })
   }
 
-  override publish(value: Head, after: number): Promise<number> {
+  publish(value: Head, after: number): Promise<number> {
     const kept: Kept = { sequence: after + 1, bytes: encode(head, value) }
     const { swarm } = this
     let took = 0

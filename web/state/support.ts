@@ -24,7 +24,7 @@ export async function checkSupport(): Promise<Support> {
     return { kind: 'reader', text: 'This looks like a private window: the browser does not let Shoal keep anything here. You can open links, but not store files.' }
   }
   if (await looksPrivate()) {
-    return { kind: 'private', text: 'This looks like a private window: when it is closed, the browser forgets your list, and files can then only be reached by links you saved. Use a normal window for files you want to keep.' }
+    return { kind: 'private', text: 'This looks like a private window: when it is closed, the browser forgets your list. Files can then only be reached by links that you saved, or by your account if you have one. Use a normal window for files you want to keep.' }
   }
   return { kind: 'full' }
 }

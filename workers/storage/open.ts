@@ -59,7 +59,7 @@ export async function openBrowserStorage(files: (folder: string) => Promise<Shar
     persisted: () => navigator.storage.persisted(),
     async erase() {
       await shards.close()
-      await eraseStores(database)
+      await eraseStores(database, fence)
       await removeFolder(FOLDER)
     },
     async close() {

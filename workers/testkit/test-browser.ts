@@ -94,6 +94,22 @@ export class TestBrowser {
   }
 }
 
+/** Tabs of a test, all of which are closed in the end. */
+export class TestTabs {
+  private readonly tabs: PeerService[] = []
+
+  /** A tab of a browser, a fresh one unless given. */
+  open(world: StorageWorld, browser = new TestBrowser(world)): PeerService {
+    const tab = browser.tab()
+    this.tabs.push(tab)
+    return tab
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.tabs.splice(0).map((tab) => tab.stop()))
+  }
+}
+
 /** The newest snapshot that a tab was told. */
 export function watched(tab: PeerService): { readonly now: Snapshot } {
   const seen = { now: undefined as unknown as Snapshot }

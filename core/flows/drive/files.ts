@@ -169,6 +169,11 @@ export class DriveFiles {
     }
   }
 
+  /** Whether files wait to be released until other devices know. */
+  get waits(): boolean {
+    return this.condemned.size > 0
+  }
+
   /** Releases files that the drive names no more, once no other device can name them again. */
   release(): Promise<void> {
     return this.releasing.run(() => this.releaseNow())

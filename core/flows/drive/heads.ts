@@ -53,21 +53,8 @@ export class Heads {
   }
 
   /** Looks for all heads: those of `known` indexes, those that other heads name, and the next ones. Throws `aborted` only. */
-  async find(known: Iterable<number>, signal: AbortSignal): Promise<FoundHeads> {
-    const asked = new Map<number, Asked>()
-    const named = new Set(known)
-    for (;;) {
-      const used = [...asked].flatMap(([index, what]) => (isUsed(what) ? [index] : []))
-      const end = Math.min(HEAD_INDEX, Math.max(-1, ...used, ...named) + BEYOND)
-      const next = Array.from({ length: end + 1 }, (_, index) => index).filter((index) => !asked.has(index))
-      if (next.length === 0) return summary(asked)
-      const answers = await Promise.all(next.map((index) => this.ask(index, signal)))
-      throwIfAborted(signal)
-      for (const [i, answer] of answers.entries()) {
-        asked.set(next[i] ?? 0, answer)
-        if (typeof answer === 'object' && 'head' in answer) for (const { index } of answer.head.known) named.add(index)
-      }
-    }
+  find(known: Iterable<number>, signal: AbortSignal): Promise<FoundHeads> {
+    return findHeads((index) => this.get(index, signal), known, signal)
   }
 
   /**
@@ -107,16 +94,6 @@ export class Heads {
     throw nobodyTook(placed)
   }
 
-  private async ask(index: number, signal: AbortSignal): Promise<Asked> {
-    try {
-      return await this.get(index, signal)
-    } catch (error) {
-      const { code } = asAppError(error)
-      if (code === 'record.absent') return 'free'
-      return code === 'head.gone' ? 'gone' : asAppError(error)
-    }
-  }
-
   private async open(bytes: Bytes, readKey: Bytes, name: Bytes): Promise<Head> {
     try {
       return decode(head, await openObject(bytes, readKey, this.deps.blake3, { name }))
@@ -124,6 +101,34 @@ export class Heads {
       if (isAppError(cause, 'invalid') && cause.code === 'format.version') throw cause
       throw damaged('does not open', cause)
     }
+  }
+}
+
+/** `Heads.find`, where `get` is asked for each head. */
+export async function findHeads(get: (index: number) => Promise<FoundHead>, known: Iterable<number>, signal: AbortSignal): Promise<FoundHeads> {
+  const asked = new Map<number, Asked>()
+  const named = new Set(known)
+  for (;;) {
+    const used = [...asked].flatMap(([index, what]) => (isUsed(what) ? [index] : []))
+    const end = Math.min(HEAD_INDEX, Math.max(-1, ...used, ...named) + BEYOND)
+    const next = Array.from({ length: end + 1 }, (_, index) => index).filter((index) => !asked.has(index))
+    if (next.length === 0) return summary(asked)
+    const answers = await Promise.all(next.map((index) => ask(get, index)))
+    throwIfAborted(signal)
+    for (const [i, answer] of answers.entries()) {
+      asked.set(next[i] ?? 0, answer)
+      if (typeof answer === 'object' && 'head' in answer) for (const { index } of answer.head.known) named.add(index)
+    }
+  }
+}
+
+async function ask(get: (index: number) => Promise<FoundHead>, index: number): Promise<Asked> {
+  try {
+    return await get(index)
+  } catch (error) {
+    const { code } = asAppError(error)
+    if (code === 'record.absent') return 'free'
+    return code === 'head.gone' ? 'gone' : asAppError(error)
   }
 }
 

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import type { Bytes } from '../../base/bytes.ts'
+import type { AppError } from '../../base/errors.ts'
 import { decode } from '../../formats/codec.ts'
 import { TOP } from '../../formats/drive.ts'
 import { listKey } from '../../formats/list-key.ts'
@@ -44,7 +45,7 @@ class Browser {
     const storage = await this.device.start()
     const { clock, random, blake3 } = this.made.shards
     const journal = new Journal(faultyMetaStore(new MemoryMetaStore(this.device.metaDisk), this.device.faults))
-    const report = (error: Error): void => void this.device.reports.push(error as never)
+    const report = (error: AppError): void => void this.device.reports.push(error)
     this.own = await OwnDrive.open(journal, { report, random, now: () => clock.now(), device: 0 })
     const heads = new Heads(this.master, storage.swarm)
     this.sync = new DriveSync({ own: this.own, storage, heads, journal, clock, random, blake3, deviceName: 'a browser', changed: () => undefined, report })
