@@ -59,6 +59,9 @@ export async function allSafe(page: Page, timeout = 120_000): Promise<void> {
 export async function signOut(page: Page): Promise<void> {
   await page.getByRole('button', { name: 'Account', exact: true }).click()
   await page.getByRole('button', { name: 'Sign out' }).click()
+  // The page loads itself anew once all is erased, and may draw the welcome a moment before.
+  const loaded = page.waitForEvent('load', { timeout: 60_000 })
   await page.getByRole('button', { name: 'Sign out now' }).click()
+  await loaded
   await expect(page.getByRole('heading', { name: 'Welcome to Shoal' })).toBeVisible({ timeout: 60_000 })
 }
