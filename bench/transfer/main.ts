@@ -24,7 +24,7 @@ const SETTLED_MS = 180_000
 /** A slow machine is slow, not wrong. */
 const PATIENCE = 600_000
 
-const PARTS: Readonly<Record<string, () => Promise<void>>> = { transfer, idle: idleTab, dead: deadHosts }
+const PARTS: Readonly<Record<string, () => Promise<void>>> = { transfer, idle: idleTab, dead: deadHosts, found: foundHosts }
 const chosen = process.argv.slice(2)
 for (const [name, part] of Object.entries(PARTS)) if (chosen.length === 0 || chosen.includes(name)) await part()
 
@@ -209,6 +209,28 @@ async function deadHosts(): Promise<void> {
     await tabs.close()
     await shoal.clean()
     await rm(folder, { recursive: true })
+  }
+}
+
+/** How soon somebody who was never here finds tabs that came a moment ago, the loading of the page included. */
+async function foundHosts(): Promise<void> {
+  const shoal = await RunningShoal.start({ hosts: 0 })
+  const tabs = await Tabs.launch()
+  try {
+    await tabs.hosts(shoal.url, HOSTS)
+    const times = []
+    for (let round = 0; round < ROUNDS; round++) {
+      const page = await (await tabs.context()).newPage()
+      const begin = performance.now()
+      await page.goto(shoal.url)
+      await connected(page, HOSTS, PATIENCE)
+      times.push((performance.now() - begin) / 1000)
+      await page.context().close()
+    }
+    report({ bench: 'transfer', metric: `opening the page until ${HOSTS} fresh tabs are found`, value: median(times), unit: 's', reference: 5 })
+  } finally {
+    await tabs.close()
+    await shoal.clean()
   }
 }
 

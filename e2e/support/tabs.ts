@@ -9,7 +9,7 @@ const TOGETHER = 4
 const LOAD_TIME = 60_000
 
 /** Whoever says good-bye is missed at once; who does not, after the 15 s and more that ICE waits. */
-export const MISSED_WITHIN = 8000
+export const MISSED_WITHIN = 12_000
 
 /** One Chromium with many people in it: each has a context, and so storage and a key of its own. */
 export class Tabs {
