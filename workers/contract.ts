@@ -1,6 +1,7 @@
 import type { PlainError } from '../core/base/errors.ts'
 import type { AccountContract, AccountState } from './contract-account.ts'
 import type { DriveContract, DriveState } from './contract-drive.ts'
+import type { ExportContract } from './contract-export.ts'
 
 /** What a page may ask of the peer worker (over Comlink), and what it is told. Types only: nothing here reaches libp2p. */
 
@@ -90,7 +91,7 @@ export type DownloadState =
   | { readonly kind: 'failed'; readonly error: PlainError }
 
 /** The peer worker. Every rejection crosses as an `AppError` (workers/errors.ts). */
-export interface PeerContract extends DriveContract, AccountContract {
+export interface PeerContract extends DriveContract, AccountContract, ExportContract {
   /** Calls `listener` with a snapshot now and after each change, until the page's port closes. */
   watch(listener: (snapshot: Snapshot) => void): Promise<void>
   /** Stops storing the newest version of a file and forgets it; what hosts already hold is released. */

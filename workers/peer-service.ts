@@ -7,6 +7,7 @@ import { CONFIRM_RANDOM, confirmPositions } from '../core/account/phrase.ts'
 import type { AccountTools } from './account-tools.ts'
 import type { DeviceRow, SignIn, Strength } from './contract-account.ts'
 import type { Listing, Query, VersionRow } from './contract-drive.ts'
+import type { ExportReport, ExportState } from './contract-export.ts'
 import type { Download, DownloadState, FileToAdd, LinkView, PeerContract, PeerInit, Snapshot } from './contract.ts'
 import type { DriveSession } from './drive-session.ts'
 import { Downloads } from './download/downloads.ts'
@@ -14,6 +15,7 @@ import { patient } from './download/patience.ts'
 import type { FileSource } from './download/stream.ts'
 import { zipOf } from './download/zip.ts'
 import { membersOf } from './download/members.ts'
+import { Exporter, treeOf } from './export/exporter.ts'
 import type { PeerRealm } from './peer-realm.ts'
 import { startReader, startStorage, type FileSession, type Session } from './peer-session.ts'
 import { Snapshots } from './snapshots.ts'
@@ -35,6 +37,7 @@ export class PeerService implements PeerContract {
   private readonly realm: PeerRealm
   private readonly init: PeerInit
   private readonly downloads: Downloads
+  private readonly exporter: Exporter
   private readonly snapshots: Snapshots
   private readonly tools: AccountTools
   private ready = Promise.withResolvers<Session>()
@@ -49,6 +52,7 @@ export class PeerService implements PeerContract {
     this.realm = realm
     this.init = init
     this.downloads = new Downloads(realm)
+    this.exporter = new Exporter(realm.clock)
     this.tools = realm.openAccountTools()
     this.snapshots = new Snapshots(() => this.snapshot(), realm.clock)
     // Whoever calls a method hears of a failed start; without a call it stands in the snapshot.
@@ -204,6 +208,15 @@ export class PeerService implements PeerContract {
     return { ...made, left }
   }
 
+  async exportTo(folder: FileSystemDirectoryHandle, listener: (state: ExportState) => void): Promise<ExportReport> {
+    const { files } = await this.drive()
+    return this.exporter.run(treeOf({ view: files.view, reader: (id) => files.reader(id) }), folder, listener)
+  }
+
+  async cancelExport(): Promise<void> {
+    this.exporter.cancel()
+  }
+
   async watchDownload(token: string, listener: (state: DownloadState) => void): Promise<void> {
     await this.downloads.watch(token, listener)
   }
@@ -248,6 +261,7 @@ export class PeerService implements PeerContract {
     this.leaving.abort()
     this.ready.reject(new AppError('aborted', 'aborted', 'Shoal is being closed'))
     this.downloads.close()
+    this.exporter.cancel()
     this.tools.close()
     await this.restarting?.catch(() => undefined)
     const session = this.session
@@ -296,6 +310,7 @@ export class PeerService implements PeerContract {
   private async startAnew(between: () => Promise<void>): Promise<void> {
     const { session } = this
     if (session === undefined) throw new AppError('transient', 'peer.restarting', 'the session is being started')
+    this.exporter.cancel()
     this.session = undefined
     this.phase = 'starting'
     this.ready = Promise.withResolvers()
