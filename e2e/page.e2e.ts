@@ -37,6 +37,42 @@ test.describe('the page', () => {
     await expect(page.getByRole('status')).toHaveText('Connected to 0 peers, 0 hosts')
   })
 
+  test('copies all files with their folders into a folder of the computer', async () => {
+    const page = await browser.open('about:blank')
+    // A folder of the browser's own stands in the place of one of the computer: nobody answers the question for one here.
+    await page.addInitScript(() => {
+      Object.assign(globalThis, { showDirectoryPicker: async () => (await navigator.storage.getDirectory()).getDirectoryHandle('computer', { create: true }) })
+    })
+    await page.goto(shoal.url)
+    await connected(page, 2)
+    await addFiles(page, [NOTE])
+    await page.getByRole('button', { name: 'New folder' }).click()
+    await page.getByRole('textbox', { name: 'Name' }).fill('Work')
+    await page.getByRole('dialog').getByRole('button', { name: 'Create' }).click()
+    await page.getByRole('link', { name: 'Work', exact: true }).click()
+    const inside = { ...NOTE, name: 'inside.bin', buffer: randomBytes(3_000_000) }
+    await addFiles(page, [inside])
+    await stored(page, inside.name)
+    await page.getByRole('button', { name: 'Export to a folder' }).click()
+    await expect(page.getByText(/^2 files copied into the new folder “Shoal \d{4}-\d\d-\d\d”\.$/)).toBeVisible()
+    const copies = await page.evaluate(async () => {
+      const found: Record<string, string> = {}
+      const walk = async (folder: FileSystemDirectoryHandle, path: string): Promise<void> => {
+        for await (const [name, handle] of folder.entries()) {
+          if (handle.kind === 'directory') await walk(handle, `${path}${name}/`)
+          else {
+            const digest = await crypto.subtle.digest('SHA-256', await (await (handle).getFile()).arrayBuffer())
+            found[path + name] = [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, '0')).join('')
+          }
+        }
+      }
+      const computer = await (await navigator.storage.getDirectory()).getDirectoryHandle('computer')
+      for await (const folder of computer.values()) await walk(folder as FileSystemDirectoryHandle, '')
+      return found
+    })
+    expect(copies).toEqual({ [NOTE.name]: digest(NOTE.buffer), 'Work/inside.bin': digest(inside.buffer) })
+  })
+
   test('brings a list back from its backup in another browser, which can then remove the file for good', async () => {
     const page = await browser.open(shoal.url)
     await connected(page, 2)

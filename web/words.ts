@@ -1,6 +1,7 @@
 import type { CodedBytes, Hosting, Note } from '../workers/contract.ts'
 import type { AccountState, Strength } from '../workers/contract-account.ts'
 import type { EntryStatus } from '../workers/contract-drive.ts'
+import type { ExportReport } from '../workers/contract-export.ts'
 import type { PlainError } from '../core/base/errors.ts'
 import { ACCOUNT_WORDS } from './words/account.ts'
 import { DRIVE_WORDS } from './words/drive.ts'
@@ -56,6 +57,14 @@ export function statusText(status: EntryStatus): string {
     case 'elsewhere':
       return `Added on ${status.device ?? 'another device'}`
   }
+}
+
+/** What came of a copy into a folder of the computer. */
+export function copyText({ folder, files, renamed, left }: ExportReport): string {
+  const parts = [`${count(files, 'file')} copied into the new folder “${folder}”.`]
+  if (renamed > 0) parts.push(`${count(renamed, 'name')} had to be changed, since other computers do not take them.`)
+  if (left > 0) parts.push(`${count(left, 'file')} could not be copied: not stored yet, or the hosts that keep them cannot be reached now. Try again later.`)
+  return parts.join(' ')
 }
 
 const NOTES: Readonly<Record<string, (data: Note['data']) => string>> = {

@@ -28,4 +28,8 @@ export const DRIVE_WORDS: Readonly<Record<string, Explain>> = {
   'head.taken': say('This browser was copied, and the copy went on in its place', 'Nothing that was stored is lost.', 'Reload the page.'),
   'device.index': say('This account has too many devices', 'Nothing was changed.', 'Sign out on a device that you no longer use.'),
   'file.pending': say('This file is not stored whole yet', 'Nothing is lost.', 'Wait until its state says Safe or Stored.'),
+  'export.running': say('Your files are being copied already', 'Nothing was changed.', 'Wait until that copy is done, or cancel it.'),
+  'export.refused': say('The browser may not write into this folder', 'Nothing of your files in Shoal is affected.', 'Choose another folder, or allow it when the browser asks.'),
+  'export.full': say('There is no room left on this computer', 'The files copied so far are whole. Nothing of your files in Shoal is affected.', 'Free some space, then export again.'),
+  'export.lost': say('The folder cannot be written any more', 'The files copied so far are whole. Nothing of your files in Shoal is affected.', 'Check that the folder is still there, then export again.'),
 }

@@ -1,5 +1,5 @@
 /** What some computer does not take in a name: Windows is the strictest. */
-const REFUSED = /[<>:"/\\|?*\u0000-\u001f\u007f]/g
+const REFUSED = /[<>:"/\\|?*\p{Cc}]/gu
 const ENDS = /[. ]+$/
 const RESERVED = /^(con|prn|aux|nul|com\d|lpt\d)(?=\.|$)/i
 
