@@ -125,6 +125,36 @@ test.describe('an account', () => {
     await expect(page.getByRole('alert')).not.toContainText('wrong', { ignoreCase: true })
   })
 
+  test('is signed out of a device by another one, with nothing lost and nothing left there', async () => {
+    test.setTimeout(400_000)
+    shoal = await RunningShoal.start({ hosts: 2 })
+    const [first, second] = [await fresh(), await fresh()]
+    await connected(first.page, 2)
+    await createAccount(first.page, ANNA)
+    await addFiles(first.page, [NOTE])
+    await stored(first.page, NOTE.name)
+    await allSafe(first.page)
+    await connected(second.page, 2)
+    await signIn(second.page, ANNA)
+    await signedIn(second.page)
+    await expect(row(second.page, NOTE.name)).toBeVisible({ timeout: 30_000 })
+    await addFiles(second.page, [{ ...NOTE, name: 'of the second.txt', buffer: randomBytes(50_000) }])
+    await stored(second.page, 'of the second.txt')
+    await allSafe(second.page)
+
+    await first.page.reload()
+    await first.page.getByRole('button', { name: 'Account', exact: true }).click()
+    await first.page.getByRole('button', { name: /^Sign out ./ }).click({ timeout: 60_000 })
+    await first.page.getByRole('button', { name: 'Sign it out' }).click()
+    await expect(first.page.getByText('is signed out as soon as it is online')).toBeVisible()
+    await second.page.reload()
+    await expect(second.page.getByRole('note')).toContainText('signed out of the account by another', { timeout: 90_000 })
+    await expect(second.page.getByRole('heading', { name: 'Welcome to Shoal' })).toBeVisible()
+    expect((await keptIn(second.page)).text).not.toMatch(/note\.txt|of the second|Anna|anna/)
+    await first.page.getByRole('link', { name: 'Back to your files' }).click()
+    await expect(row(first.page, 'of the second.txt')).toBeVisible({ timeout: 60_000 })
+  })
+
   test('leaves nothing readable in a browser that signs out: no name, no content, no key', async () => {
     test.setTimeout(400_000)
     shoal = await RunningShoal.start({ hosts: 2 })

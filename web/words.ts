@@ -1,5 +1,5 @@
 import type { CodedBytes, Hosting, Note } from '../workers/contract.ts'
-import type { AccountState, Strength } from '../workers/contract-account.ts'
+import type { AccountState, DeviceRow, Strength } from '../workers/contract-account.ts'
 import type { EntryStatus } from '../workers/contract-drive.ts'
 import type { ExportReport } from '../workers/contract-export.ts'
 import type { PlainError } from '../core/base/errors.ts'
@@ -181,6 +181,12 @@ export function syncText({ synced, unsafe, keptUntil }: Pick<Account, 'synced' |
   if (synced) return `Everything of this device is with the hosts.${kept}`
   const waiting = unsafe === 0 ? 'The newest changes of this device are on their way to the hosts.' : `${count(unsafe, 'thing')} of this device ${unsafe === 1 ? 'is' : 'are'} not with the hosts yet.`
   return `${waiting}${kept}`
+}
+
+/** What is known of a device of the account. */
+export function deviceText({ own, asked, seen }: Pick<DeviceRow, 'own' | 'asked' | 'seen'>): string {
+  if (own) return 'this device'
+  return asked ? `is signed out as soon as it is online; last seen ${timeText(seen)}` : `last seen ${timeText(seen)}`
 }
 
 /** What signing out would lose. */

@@ -20,6 +20,8 @@ export type AccountState =
       readonly keptUntil?: number
       /** Things of this device that hosts do not have all of yet: files being stored, changes of the drive. Signing out would lose them. */
       readonly unsafe: number
+      /** Another device asked this one to sign out: it does so as soon as nothing is unsafe. */
+      readonly asked: boolean
       readonly problem?: PlainError
     }
 
@@ -30,6 +32,10 @@ export interface DeviceRow {
   readonly seen: number
   /** The one this page runs on. */
   readonly own: boolean
+  /** What `signOutDevice` takes; absent while too little is known of the device. */
+  readonly id?: string
+  /** It was asked to sign out, and has not told that it did. */
+  readonly asked: boolean
 }
 
 /** How hard a password is to guess, in words. */
@@ -70,8 +76,10 @@ export interface AccountContract {
    */
   changePassword(current: string, next: string, name?: string): Promise<void>
   devices(): Promise<readonly DeviceRow[]>
+  /** Asks another device of the account to sign out; it does so when it is online and hosts have all that it has. */
+  signOutDevice(id: string): Promise<void>
   /** Somebody looks at the page: what other devices did is looked for at once. */
   refresh(): Promise<void>
-  /** Removes all that this browser has of the account and its files, and begins anew without an account. */
+  /** Tells the other devices, if hosts can be reached soon; then removes all that this browser has of the account and its files, and begins anew without an account. */
   signOut(): Promise<void>
 }

@@ -1,6 +1,7 @@
 import { AppError, asAppError, toPlainError } from '../core/base/errors.ts'
 import { AccountKeeper, type AccountDeps, type FoundMaster } from '../core/flows/account/account.ts'
 import { DriveFiles, type Published } from '../core/flows/drive/files.ts'
+import { Bell, ringOr } from '../core/flows/bell.ts'
 import { Heads } from '../core/flows/drive/heads.ts'
 import { Lists } from '../core/flows/drive/lists.ts'
 import { OwnDrive } from '../core/flows/drive/own-drive.ts'
@@ -15,6 +16,8 @@ import type { BrowserStorage } from './storage/open.ts'
 
 /** Contents that the drive names no more are looked for so long after a change at the earliest, in ms: it looks at every version. */
 const RELEASE_MS = 10_000
+/** Other devices are told so long, in ms, that this one signs out. */
+const DEPART_MS = 10_000
 /** The number of a device that has none yet. */
 const UNNUMBERED = 65_535
 
@@ -26,6 +29,8 @@ export interface DriveSessionInit {
   readonly storage: Storage
   readonly account: Pick<AccountDeps, 'stretch' | 'strength'>
   readonly changed: () => void
+  /** Another device wants this one to sign out, and nothing is lost by that; or it was about to when it died. Called once. */
+  readonly leave: () => void
 }
 
 /** The drive and the account of this browser, at work. */
@@ -45,6 +50,10 @@ export class DriveSession {
   private releasedAt = -1
   private tried: boolean
   private releasing: Promise<void> | undefined
+  /** This device is about to sign out. */
+  private departing = false
+  /** Rung when something of `sync` is different. */
+  private readonly synced = new Bell()
 
   private constructor(init: DriveSessionInit, own: OwnDrive, account: AccountKeeper, tried: boolean) {
     this.init = init
@@ -87,6 +96,7 @@ export class DriveSession {
     if (keeper.record !== undefined) await session.startSync()
     await session.files.start()
     session.loops.push(session.files.run(session.ending.signal), keeper.run(session.ending.signal))
+    session.obey()
     return session
   }
 
@@ -108,6 +118,7 @@ export class DriveSession {
   /** What lists show of files may be different, though the drive is as it was. */
   statusChanged(): void {
     this.statuses++
+    this.obey()
   }
 
   async tryWithout(): Promise<void> {
@@ -151,7 +162,29 @@ export class DriveSession {
   }
 
   devices(): DeviceRow[] {
-    return (this.sync?.state().devices ?? []).map(({ index, name, written, own }) => ({ index, name, seen: written, own }))
+    return (this.sync?.state().devices ?? []).map(({ index, name, written, own, device, asked }) => ({ index, name, seen: written, own, asked, ...(device === undefined ? {} : { id: device }) }))
+  }
+
+  /** Asks another device to sign out. Throws `absent` `device.unknown`. */
+  async signOutDevice(id: string): Promise<void> {
+    if (!this.devices().some((device) => device.id === id && !device.own)) throw new AppError('absent', 'device.unknown', 'no other device of this account has this id')
+    await this.files.change((edit) => edit.askSignOut(id))
+  }
+
+  /** Notes that this device signs out, as its last change, and tells hosts if they can be reached soon. Never rejects. */
+  async depart(): Promise<void> {
+    const { sync } = this
+    this.departing = true
+    if (sync === undefined) return
+    const { clock, report } = this.init.realm
+    try {
+      await this.files.change((edit) => edit.noteLeft(sync.device))
+      const until = clock.now() + DEPART_MS
+      while (!sync.state().published && this.init.storage.totals().hosts > 0 && clock.now() < until) await ringOr(this.synced, until - clock.now(), clock, this.ending.signal)
+    } catch (error) {
+      // A full disk keeps nobody signed in.
+      report(asAppError(error))
+    }
   }
 
   /** Looks for what other devices did, at once. */
@@ -174,6 +207,18 @@ export class DriveSession {
   private changed(): void {
     this.revision++
     this.init.changed()
+    this.obey()
+  }
+
+  /** Signs this device out when another one wants that and nothing is lost by it, or when it was at that already. */
+  private obey(): void {
+    const { sync, files } = this
+    const wish = sync && files.view.signOut(sync.device)
+    if (wish === undefined || this.departing) return
+    const { account } = this.state()
+    if (wish === 'asked' && !(account.kind === 'account' && account.synced && account.unsafe === 0)) return
+    this.departing = true
+    this.init.leave()
   }
 
   private number(): number {
@@ -205,6 +250,8 @@ export class DriveSession {
       changed: () => {
         changed()
         this.release()
+        this.synced.ring()
+        this.obey()
       },
       report,
     })
@@ -246,6 +293,7 @@ export class DriveSession {
       synced: published && unsafe === 0,
       looked,
       unsafe: unsafe + (published ? 0 : 1) + this.account.closing,
+      asked: this.sync !== undefined && this.files.view.signOut(this.sync.device) !== undefined,
       ...(record.name === undefined ? {} : { name: record.name }),
       ...(publishedAt === undefined ? {} : { keptUntil: publishedAt + LEASE_SECONDS * 1000 }),
       ...(problem === undefined ? {} : { problem: toPlainError(problem) }),

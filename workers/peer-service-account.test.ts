@@ -103,4 +103,73 @@ describe('the account of a browser', () => {
     await tab.signIn(anna)
     await vi.waitFor(async () => expect(await rowOf(tab, 'letter.txt')).toBeDefined(), { timeout: 30_000 })
   })
+
+  /** A second browser of the account, and what the first calls it. */
+  async function twoDevices(first: PeerService): Promise<{ second: PeerService; browser: TestBrowser; id: string }> {
+    const browser = new TestBrowser(world)
+    await first.createAccount(anna.name, anna.password)
+    await first.createFolder('', 'old')
+    await reaches(first, synced, 'a head')
+    const second = open(browser)
+    await second.signIn(anna)
+    await reaches(second, synced, 'a head of the second')
+    let id = ''
+    await vi.waitFor(
+      async () => {
+        await first.refresh()
+        id = (await first.devices()).find(({ own }) => !own)?.id ?? ''
+        expect(id).not.toBe('')
+      },
+      { timeout: 30_000, interval: 300 },
+    )
+    return { second, browser, id }
+  }
+
+  async function devicesOf(tab: PeerService, count: number): Promise<void> {
+    await vi.waitFor(
+      async () => {
+        await tab.refresh()
+        expect(await tab.devices()).toHaveLength(count)
+      },
+      { timeout: 30_000, interval: 300 },
+    )
+  }
+
+  it('asked by another device to sign out, does so once hosts have all that it has, and is no device any more', async () => {
+    const first = open()
+    const { second, browser, id } = await twoDevices(first)
+    await second.stop()
+    await first.signOutDevice(id)
+    expect((await first.devices()).find(({ own }) => !own)).toMatchObject({ asked: true })
+    await reaches(first, synced, 'the wish on hosts')
+    const again = open(browser)
+    await again.add([letter], '')
+    await reaches(again, (account) => account?.kind === 'none' && !account.tried, 'nobody')
+    expect([...browser.lists.entries.keys()].join()).not.toMatch(/account|drive/)
+    await devicesOf(first, 1)
+    expect((await rowOf(first, 'letter.txt'))?.path).toEqual(['post'])
+    expect(await download(first, (await first.downloadFile((await rowOf(first, 'letter.txt'))?.id ?? '')).url)).toBe(await letter.file.text())
+    await expect(first.signOutDevice(id)).rejects.toMatchObject({ kind: 'absent', code: 'device.unknown' })
+  })
+
+  it('signing out tells the other devices that it is gone', async () => {
+    const first = open()
+    const { second } = await twoDevices(first)
+    await second.signOut()
+    await devicesOf(first, 1)
+  })
+
+  it('that died while it signed out does so at its next start', async () => {
+    const first = open()
+    const { second, browser } = await twoDevices(first)
+    await second.signOut()
+    await second.signIn(anna)
+    await reaches(second, synced, 'a head of the second')
+    browser.failsToErase = true
+    await second.signOut().catch(() => undefined)
+    await second.stop()
+    expect([...browser.lists.entries.keys()].join()).toMatch(/account/)
+    browser.failsToErase = false
+    await reaches(open(browser), (account) => account?.kind === 'none', 'nobody')
+  })
 })

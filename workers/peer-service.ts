@@ -47,6 +47,8 @@ export class PeerService implements PeerContract {
   private session: Session | undefined
   private problem: PlainError | undefined
   private restarting: Promise<void> | undefined
+  /** Signing out for another device failed. */
+  private stays = false
 
   constructor(realm: PeerRealm, init: PeerInit) {
     this.realm = realm
@@ -176,12 +178,17 @@ export class PeerService implements PeerContract {
     return (await this.drive()).devices()
   }
 
+  async signOutDevice(id: string): Promise<void> {
+    await (await this.drive()).signOutDevice(id)
+  }
+
   async refresh(): Promise<void> {
     this.session?.files?.drive.poke()
   }
 
   async signOut(): Promise<void> {
     const files = await this.files()
+    await files.drive.depart()
     await this.restart(() => files.erase())
   }
 
@@ -283,7 +290,7 @@ export class PeerService implements PeerContract {
         this.snapshots.changed()
       }
       const { realm, init, tools } = this
-      const session = await (init.mode === 'reader' ? startReader(realm, init, changed) : startStorage(realm, init, changed, tools))
+      const session = await (init.mode === 'reader' ? startReader(realm, init, changed) : startStorage(realm, init, { changed, leave: () => void this.leave() }, tools))
       if (isOver(this.leaving.signal)) {
         await session.stop()
         return
@@ -299,6 +306,17 @@ export class PeerService implements PeerContract {
       this.ready.reject(failure)
     }
     this.snapshots.changed()
+  }
+
+  /** Signs out because another device wants that. Never rejects; what cannot be erased is not tried again before the next start. */
+  private async leave(): Promise<void> {
+    if (this.stays) return
+    try {
+      await this.signOut()
+    } catch (error) {
+      this.stays = true
+      if (!isOver(this.leaving.signal)) this.realm.report(asAppError(error))
+    }
   }
 
   /** Ends the session, does `between` with what is kept, and starts anew; also when `between` fails, which is thrown then. Calls wait meanwhile. */

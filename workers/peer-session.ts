@@ -6,7 +6,7 @@ import type { Clock } from '../core/ports/clock.ts'
 import type { Peer } from '../peer/peer.ts'
 import type { FileToAdd, PeerInit, Snapshot } from './contract.ts'
 import { peerSeed, savedRelays, saveRelays, saveTried } from './device.ts'
-import { DriveSession } from './drive-session.ts'
+import { DriveSession, type DriveSessionInit } from './drive-session.ts'
 import { openHosting, type HostingPart } from './hosting.ts'
 import type { PeerRealm } from './peer-realm.ts'
 import type { BrowserStorage } from './storage/open.ts'
@@ -40,6 +40,7 @@ export interface FileSession {
 export type PasswordTools = Pick<AccountDeps, 'stretch' | 'strength'>
 
 type Changed = () => void
+type StorageEvents = Pick<DriveSessionInit, 'changed' | 'leave'>
 /** Soon enough for a person, in ms. */
 const LOOK_MS = 500
 const NOTHING = { space: { files: 0, stored: 0, free: 0 }, local: { used: 0, quota: 0 } }
@@ -68,13 +69,13 @@ export async function startReader(realm: PeerRealm, init: PeerInit, changed: Cha
 }
 
 /** A session with the list of this browser. Only for the holder of the origin's lock. Errors of the stores; `transient` `storage.refused`. */
-export async function startStorage(realm: PeerRealm, init: PeerInit, changed: Changed, tools: PasswordTools): Promise<Session> {
+export async function startStorage(realm: PeerRealm, init: PeerInit, { changed, leave }: StorageEvents, tools: PasswordTools): Promise<Session> {
   const kept = await realm.openStorage()
   const relays = (await savedRelays(kept.device)) ?? init.relays
   const peer = await realm.connect({ seed: await peerSeed(kept.device, realm.random), relays })
   const { deps, close } = await readerDeps(realm, peer)
   const storage = await createStorage({ ...deps, meta: kept.list, shards: kept.shards, keyWrap: kept.keyWrap, reopenFile: (id) => kept.handles.file(id) })
-  const drive = await DriveSession.open({ realm, kept, storage, account: tools, changed })
+  const drive = await DriveSession.open({ realm, kept, storage, account: tools, changed, leave })
   const hosting = await openHosting(realm, kept, peer, changed)
   const watching = new AbortController()
   const handles = new HandleKeeper(kept)

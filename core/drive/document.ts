@@ -61,6 +61,9 @@ export function applyChecked(doc: Y.Doc, update: Uint8Array, origin: unknown): v
   merge(doc, bytes, origin)
 }
 
+/** Keys of `settings`, followed by the id of a device (docs/formats/drive.md 10). */
+export const SIGN_OUT = { asked: 'out/', left: 'left/' } as const
+
 /** One update that does what all of `updates` do. Throws `corrupt` `drive.damaged` or `invalid` `drive.large`. */
 export function mergeUpdates(updates: readonly Uint8Array[]): Bytes {
   const checked = updates.map((update) => sized(update, PART_BYTES))

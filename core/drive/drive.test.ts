@@ -331,3 +331,24 @@ describe('operations', () => {
     expect(a.contents(file)).toEqual(['two', 'one'])
   })
 })
+
+describe('what a drive says of devices', () => {
+  const device = '0123456789abcdef'.repeat(2)
+
+  it('tells all that one was asked to sign out, and that it did', () => {
+    const [a, b] = pair()
+    let told = 0
+    b.drive.watch(() => told++, new AbortController().signal)
+    a.edit.askSignOut(device)
+    sync(a, b)
+    expect([b.drive.view.signOut(device), b.drive.view.signOut('f'.repeat(32)), told]).toEqual(['asked', undefined, 1])
+    b.edit.noteLeft(device)
+    sync(a, b)
+    expect(a.drive.view.signOut(device)).toBe('left')
+  })
+
+  it('takes nothing for the id of a device that is none', () => {
+    const [a] = pair()
+    expect(code(() => a.edit.askSignOut('layout'))).toBe('device.id')
+  })
+})

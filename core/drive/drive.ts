@@ -43,6 +43,9 @@ export class Drive {
       for (const key of event.keysChanged as Set<unknown>) if (typeof key === 'string') this.touched.versions.add(key)
       this.lose(event, this.losses?.versions)
     })
+    maps.settings.observe(() => {
+      this.touched.settings = true
+    })
     doc.on('afterTransaction', () => this.follow())
     doc.on('update', (update: Uint8Array) => this.unsaved.add(own(update)))
   }
@@ -97,7 +100,7 @@ export class Drive {
     return this.unsaved.take()
   }
 
-  /** Calls `listener` after each change of the view, until `signal` fires. */
+  /** Calls `listener` after each change of the view or of a setting, until `signal` fires. */
   watch(listener: (change: TreeChange) => void, signal: AbortSignal): void {
     if (signal.aborted) return
     this.listeners.add(listener)
@@ -106,7 +109,7 @@ export class Drive {
 
   private follow(): void {
     const { touched } = this
-    if (touched.entries.size + touched.versions.size === 0) return
+    if (touched.entries.size + touched.versions.size === 0 && !touched.settings) return
     this.touched = new Touched()
     const change = this.tree.update(touched)
     for (const listener of [...this.listeners]) listener(change)

@@ -18,7 +18,7 @@ import {
 } from '../formats/drive.ts'
 import { fitType } from '../formats/file-name.ts'
 import type { Random } from '../ports/clock.ts'
-import { keepDaysOf, type DriveMaps } from './document.ts'
+import { keepDaysOf, SIGN_OUT, type DriveMaps } from './document.ts'
 import { alikeKey, checkName, freeName } from './names.ts'
 import type { TreeNode } from './node.ts'
 import { expired, replaced } from './purge.ts'
@@ -195,6 +195,22 @@ export class Editor {
   setKeepDays(days: number): void {
     if (!isKeepDays(days)) throw new AppError('invalid', 'days.range', `whole days from 1 to ${String(KEEP_DAYS_MAX)}`, { data: { days } })
     this.transact(() => this.maps.settings.set('keepDays', days))
+  }
+
+  /** Asks a device of the account to sign out. `device`: its id, in hexadecimal. */
+  askSignOut(device: string): void {
+    this.noteSignOut('asked', device)
+  }
+
+  /** Notes that this device has signed out: the last change that it makes. */
+  noteLeft(device: string): void {
+    this.noteSignOut('left', device)
+  }
+
+  private noteSignOut(what: keyof typeof SIGN_OUT, device: string): void {
+    if (!/^[0-9a-f]{32}$/.test(device)) throw new AppError('bug', 'device.id', 'this is no id of a device')
+    const key = SIGN_OUT[what] + device
+    if (!this.maps.settings.has(key)) this.transact(() => this.maps.settings.set(key, this.session.now()))
   }
 
   private remove(nodes: readonly TreeNode[], versions: readonly string[]): void {

@@ -11,6 +11,8 @@ export class Touched {
   readonly entries = new Set<string>()
   /** Keys in `v`. */
   readonly versions = new Set<string>()
+  /** Any key in `s`. */
+  settings = false
 }
 
 /** What a change did to the view. */

@@ -2,7 +2,7 @@ import type { Bytes } from '../base/bytes.ts'
 import { AppError } from '../base/errors.ts'
 import { TOP, versionRecord, type EntryKind } from '../formats/drive.ts'
 import { decode } from '../formats/codec.ts'
-import { keepDaysOf, type DriveMaps } from './document.ts'
+import { keepDaysOf, SIGN_OUT, type DriveMaps } from './document.ts'
 import { contentOf } from './editor.ts'
 import type { TreeNode, Version } from './node.ts'
 import { search } from './search.ts'
@@ -116,6 +116,12 @@ export class View {
 
   get keepDays(): number {
     return keepDaysOf(this.maps)
+  }
+
+  /** Whether a device has signed out, or was asked to. `device`: its id, in hexadecimal. */
+  signOut(device: string): 'asked' | 'left' | undefined {
+    if (this.maps.settings.has(SIGN_OUT.left + device)) return 'left'
+    return this.maps.settings.has(SIGN_OUT.asked + device) ? 'asked' : undefined
   }
 
   private entryOf(node: TreeNode): Entry {

@@ -1,9 +1,10 @@
 import type { FileToAdd, Hosting, PeerContract, Snapshot } from '../../workers/contract.ts'
+import type { AccountState } from '../../workers/contract-account.ts'
 import type { SortKey } from '../../workers/contract-drive.ts'
 import type { Keeping } from '../words.ts'
 import { Drive } from './drive.ts'
 import { Messages } from './messages.svelte.ts'
-import { saveBlob, today } from './save.ts'
+import { forgetShell, saveBlob, today } from './save.ts'
 
 const EMPTY: Snapshot = {
   phase: 'starting',
@@ -14,6 +15,8 @@ const EMPTY: Snapshot = {
   space: { files: 0, stored: 0, free: 0 },
   local: { used: 0, quota: 0 },
 }
+
+const SIGNED_OUT = 'This browser was signed out of the account by another of its devices.'
 
 /** What is needed of the browser's storage. */
 type BrowserStorage = Pick<StorageManager, 'persisted' | 'persist'>
@@ -39,6 +42,8 @@ export class Shoal {
   readonly drive: Drive
   private readonly storage: BrowserStorage
   private asked = false
+  /** As it was told last. */
+  private account: AccountState | undefined
   /** What was chosen last about hosting, until a snapshot shows it: two quick changes must not undo each other. */
   private chosen: { readonly choice: HostingChoice; saved: boolean } | undefined
 
@@ -57,10 +62,12 @@ export class Shoal {
     await this.attempt(() =>
       this.peer.watch((snapshot) => {
         this.snapshot = snapshot
+        this.follow(snapshot.account)
         if (this.chosen?.saved === true) this.chosen = undefined
       }),
     )
   }
+
 
   say(message: string): void {
     this.messages.say(message)
@@ -124,6 +131,18 @@ export class Shoal {
     }
   }
 
+  /** Signed out, here or in another tab or by another device: the page is loaded anew, so that nothing of the account stays, neither in memory nor in what the browser keeps. */
+  private follow(account: AccountState | undefined): void {
+    const before = this.account
+    this.account = account ?? before
+    if (before?.kind !== 'account' || account?.kind !== 'none' || this.leaving) return
+    this.leaving = true
+    void forgetShell().then(() => {
+      history.replaceState({ notice: before.asked ? SIGNED_OUT : '' }, '', '#/')
+      location.reload()
+    })
+  }
+
   private run(work: Promise<unknown>): void {
     void this.attempt(() => work)
   }
@@ -131,4 +150,9 @@ export class Shoal {
   private attempt(work: () => Promise<unknown>): Promise<boolean> {
     return this.messages.attempt(work)
   }
+}
+
+/** What a page that loaded itself anew left to be told (`History.state`); empty for nothing. */
+export function noticeOf(state: unknown): string {
+  return typeof state === 'object' && state !== null && 'notice' in state && typeof state.notice === 'string' ? state.notice : ''
 }

@@ -26,6 +26,7 @@ export const DRIVE_WORDS: Readonly<Record<string, Explain>> = {
   'head.gone': say('Another device was signed out', 'What it stored stays in your files.', ''),
   'head.unreachable': say('Nobody who keeps the list of another device can be reached', 'Its newest changes are missing here for now.', 'This page tries again by itself.'),
   'head.taken': say('This browser was copied, and the copy went on in its place', 'Nothing that was stored is lost.', 'Reload the page.'),
+  'device.unknown': say('This device is not known any more', 'Nothing was changed.', 'It may have signed out already.'),
   'device.index': say('This account has too many devices', 'Nothing was changed.', 'Sign out on a device that you no longer use.'),
   'file.pending': say('This file is not stored whole yet', 'Nothing is lost.', 'Wait until its state says Safe or Stored.'),
   'export.running': say('Your files are being copied already', 'Nothing was changed.', 'Wait until that copy is done, or cancel it.'),

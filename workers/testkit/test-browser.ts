@@ -29,6 +29,7 @@ export class TestBrowser {
   readonly seeds: string[] = []
   relays: readonly string[] = []
   refuses = false
+  failsToErase = false
   private readonly world: StorageWorld
   private readonly keyWrap: Promise<KeyWrap>
 
@@ -68,6 +69,7 @@ export class TestBrowser {
           openVault: async () => ({ shards: new MemoryShardStore(this.vaultDisk), meta: new MemoryMetaStore(this.vaultIndex) }),
           persisted: async () => false,
           erase: async () => {
+            if (this.failsToErase) throw new AppError('transient', 'store.unavailable', 'the disk does not answer')
             this.lists.entries.clear()
             this.disk.shards.clear()
           },

@@ -31,6 +31,10 @@ export interface SyncDevice {
   /** Milliseconds since 1970, by its clock. */
   readonly written: number
   readonly own: boolean
+  /** In hexadecimal; of another device only once its head was found in this run. */
+  readonly device: string | undefined
+  /** It was asked to sign out. One that has done so is not among the devices. */
+  readonly asked: boolean
 }
 
 export interface SyncState {

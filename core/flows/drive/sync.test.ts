@@ -199,6 +199,23 @@ describe('drives of one account', () => {
     expect(a.sync.state().devices).toHaveLength(1)
   })
 
+  it('do not wait for a device that has signed out, once all that it had is merged', async () => {
+    const { clock, peer } = world()
+    const [a, b] = [await peer(), await peer()]
+    await a.add('a file')
+    await clock.advance(5 * MINUTE)
+    await b.add('the last of b')
+    b.own.drive.edit.noteLeft(b.sync.device)
+    await b.save()
+    await clock.advance(MINUTE)
+    b.crash()
+    await a.add('another')
+    await clock.advance(5 * MINUTE)
+    expect(a.shown()).toHaveLength(3)
+    expect(a.sync.mergedByAll(a.sync.sequence())).toBe(true)
+    expect(a.sync.state().devices).toHaveLength(1)
+  })
+
   it('of a copied profile part, and nothing is overwritten for good', async () => {
     const { clock, peer, swarm, random } = world()
     const a = await peer()

@@ -1,4 +1,4 @@
-import type { Bytes } from '../../base/bytes.ts'
+import { toHex, type Bytes } from '../../base/bytes.ts'
 import { asAppError, throwIfAborted, type AppError } from '../../base/errors.ts'
 import { Bell, isOver, ringOr } from '../bell.ts'
 import type { FoundHead } from './heads.ts'
@@ -45,6 +45,8 @@ export class DriveSync {
   private looked = false
   /** Indexes whose head cannot be had: they may be of devices that count. */
   private unread: readonly number[] = []
+  /** Ids of devices whose heads were found in this run, by index. */
+  private readonly ids = new Map<number, string>()
   private publishing: AppError | undefined
   private looking: AppError | undefined
 
@@ -85,8 +87,8 @@ export class DriveSync {
 
   state(): SyncState {
     const { index, sequence, written, others, name } = this.store.record
-    const own: SyncDevice[] = index === undefined || sequence === 0 ? [] : [{ index, name, written, own: true }]
-    const devices = others.map((other): SyncDevice => ({ index: other.index, name: other.name, written: other.written, own: false }))
+    const own: SyncDevice[] = index === undefined || sequence === 0 ? [] : [this.deviceAt(index, name, written, true)]
+    const devices = others.filter((other) => !this.hasLeft(other.index)).map((other) => this.deviceAt(other.index, other.name, other.written, false))
     return {
       index,
       published: this.publisher.isDone,
@@ -97,6 +99,11 @@ export class DriveSync {
     }
   }
 
+  /** The id of this device, in hexadecimal. */
+  get device(): string {
+    return toHex(this.store.record.device)
+  }
+
   /** Sequence of the newest head of ours that hosts took; 0 for none. */
   sequence(): number {
     return this.store.record.sequence
@@ -104,13 +111,13 @@ export class DriveSync {
 
   /**
    * Whether every other device that still counts has merged our head of `sequence` or a later one, and we theirs. A device counts unless its head is older than 180 days,
-   * or was given up. Not before others were looked for, and while there is a head that cannot be had.
+   * has signed out, or was given up. Not before others were looked for, and while there is a head that cannot be had.
    */
   mergedByAll(sequence: number): boolean {
     const { others, index: own } = this.store.record
     if (sequence < 1 || sequence > this.sequence() || !this.looked) return false
     if (this.unread.some((index) => !others.some((other) => other.index === index) && index !== own)) return false
-    return others.every(({ index, merged, contained }) => this.hasEnded(index) || (contained && merged >= sequence))
+    return others.every(({ index, merged, contained }) => this.hasEnded(index) || (contained && (merged >= sequence || this.hasLeft(index))))
   }
 
   private again(): void {
@@ -182,7 +189,10 @@ export class DriveSync {
     const { clock } = this.deps
     const { heads, failure, answered } = isFull ? await this.find(signal) : await this.ask(signal)
     const { index } = this.store.record
-    for (const found of heads) if (found.head.index === index && this.publisher.isForeign(found)) this.suspect()
+    for (const found of heads) {
+      if (found.head.index === index && this.publisher.isForeign(found)) this.suspect()
+      this.ids.set(found.head.index, toHex(found.head.device))
+    }
     const merged = await this.merger.merge(heads, signal)
     if (merged.news) this.busyUntil = clock.now() + BUSY_MS
     if (answered) this.looked = true
@@ -228,6 +238,18 @@ export class DriveSync {
   private hasEnded(index: number): boolean {
     const written = this.store.record.others.find((other) => other.index === index)?.written ?? 0
     return this.deps.clock.now() - written > HORIZON_MS
+  }
+
+  /** Whether the device that has the head at `index` has signed out. */
+  private hasLeft(index: number): boolean {
+    const device = this.ids.get(index)
+    return device !== undefined && this.deps.own.drive.view.signOut(device) === 'left'
+  }
+
+  private deviceAt(index: number, name: string, written: number, own: boolean): SyncDevice {
+    const device = own ? this.device : this.ids.get(index)
+    const asked = device !== undefined && this.deps.own.drive.view.signOut(device) === 'asked'
+    return { index, name, written, own, device, asked }
   }
 
   private suspect(): void {
