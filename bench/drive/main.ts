@@ -4,46 +4,17 @@ import { Drive } from '../../core/drive/drive.ts'
 import { emptyLog, save } from '../../core/drive/log.ts'
 import { encode } from '../../core/formats/codec.ts'
 import { driveLog } from '../../core/formats/drive.ts'
-import { SeededRandom } from '../../core/testkit/seeded-random.ts'
 import { report } from '../report.ts'
+import { measurePage } from './browser.ts'
+import { build, options } from './build.ts'
 
 const MIB = 2 ** 20
 const KIB = 2 ** 10
 const ENTRIES = 100_000
-const PER_FOLDER = 20
 const BARS = { open: 1500, keystroke: 50, rename: 20, heap: 250, save: 64 }
-const WORDS = 'holiday invoice report Müller draft summer 2024 contract photo scan letter tax budget plan house car school music final copy notes'.split(' ')
-const TYPES = [['.jpg', 'image/jpeg'], ['.pdf', 'application/pdf'], ['.docx', 'application/octet-stream'], ['.txt', 'text/plain']] as const
 
 setFlagsFromString('--expose_gc')
 const collect = runInNewContext('gc') as () => void
-
-let now = 1_700_000_000_000
-function options(seed: number): { random: SeededRandom; now: () => number; device: number } {
-  return { random: new SeededRandom(seed), now: () => now++, device: 1 }
-}
-
-/** A snapshot of a drive with `entries` entries, made in sessions as people make them. */
-function build(entries: number): Uint8Array {
-  const random = new SeededRandom(entries)
-  const drive = Drive.open([], options(1))
-  const folders = ['']
-  for (let made = 0; made < entries; ) {
-    const folder = drive.edit.createFolder(random.pick(folders), nameOf(random), { clash: 'keep both' })
-    folders.push(folder)
-    made++
-    for (let i = 1; i < PER_FOLDER && made < entries; i++, made++) {
-      const [extension, type] = random.pick(TYPES)
-      const content = { size: random.integer(1000, 10_000_000), type, modified: now - random.integer(0, 1e9), content: random.bytes(100) }
-      drive.edit.addFile(folder, nameOf(random) + extension, content, { clash: 'keep both' })
-    }
-  }
-  return drive.snapshot()
-}
-
-function nameOf(random: SeededRandom): string {
-  return `${random.pick(WORDS)} ${random.pick(WORDS)} ${String(random.integer(1, 9999))}`
-}
 
 function bar(metric: string, value: number, unit: string, reference: number): void {
   report({ bench: 'drive', metric, value, unit, reference })
@@ -111,3 +82,4 @@ bar('search keystroke, 95th percentile', p95(keystrokes(drive)), 'ms', BARS.keys
 bar('rename, 95th percentile', p95(renames(drive)), 'ms', BARS.rename)
 bar('most written by a save after a rename, 1,000 entries', savedAfterRename(small) / KIB, 'KiB', BARS.save)
 bar('most written by a save after a rename, 100,000 entries', savedAfterRename(large) / KIB, 'KiB', BARS.save)
+if (process.argv[2] !== 'node') await measurePage(ENTRIES, bar)
