@@ -38,4 +38,8 @@ export const LABELS = {
   advert: 'shoal/1 host advert',
   /** Hashed with a level and prefix to name a bucket of host adverts in the DHT. */
   hostBucket: 'shoal/1 host bucket',
+  /** Keyed hash under the key of what is kept on this device: its name there (docs/formats/copies.md). */
+  copyName: 'shoal/1 copy name',
+  /** Hashed before a link seed: the name of the file's version among what is kept. */
+  copyHolder: 'shoal/1 copy holder',
 } as const
