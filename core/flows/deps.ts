@@ -33,6 +33,8 @@ export interface StorageDeps extends ReaderDeps {
   readonly shards: ShardStore
   /** The list; nothing else may be kept in it. */
   readonly meta: MetaStore
+  /** Copies of contents on this device, in stores of their own, and the bytes they may take; none where it is absent. */
+  readonly copies?: { readonly shards: ShardStore; readonly meta: MetaStore; readonly room: number } | undefined
   /** Of this device: secrets in the list are wrapped by it. */
   readonly keyWrap: KeyWrap
   /** 10 of 16 unless told otherwise. */

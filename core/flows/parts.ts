@@ -1,5 +1,7 @@
 import { asAppError, type AppError } from '../base/errors.ts'
 import type { Redundancy } from '../ports/coder.ts'
+import { Copies } from './cache/copies.ts'
+import { Shelves } from './cache/shelf.ts'
 import type { StorageDeps } from './deps.ts'
 import { Fetcher } from './fetch/reader.ts'
 import { Hosts } from './hosts/hosts.ts'
@@ -53,7 +55,14 @@ export interface Parts {
   readonly prover: Prover
   readonly fetcher: Fetcher
   readonly links: LinkReader
+  readonly cache: Cache | undefined
   close(): Promise<void>
+}
+
+/** Copies of contents on this device. */
+export interface Cache {
+  readonly copies: Copies
+  readonly shelves: Shelves
 }
 
 /** Joins the parts of a storage to each other. */
@@ -88,6 +97,13 @@ export function makeParts(deps: StorageDeps, storage: Owner): Parts {
   const prover = new Prover({ journal, table, hosts, references, clock, changed, clientFor })
   const fetching = fetchDeps(deps, hosts, (view, row) => { health.note(view, row) })
   const fetcher = new Fetcher(fetching)
-  const links = new LinkReader({ ...deps, hosts, search, fetcher, getShard: fetching.getShard })
-  return { journal, secrets, table, hosts, search, outbox, tally, shipper, intake, finisher, releaser, health, prover, fetcher, links, close: () => pools.close() }
+  const cache = makeCache(deps)
+  const links = new LinkReader({ ...deps, hosts, search, fetcher, getShard: fetching.getShard, shelves: cache?.shelves })
+  return { journal, secrets, table, hosts, search, outbox, tally, shipper, intake, finisher, releaser, health, prover, fetcher, links, cache, close: () => pools.close() }
+}
+
+function makeCache({ copies: stores, blake3, report = () => undefined }: StorageDeps): Cache | undefined {
+  if (stores === undefined) return undefined
+  const copies = new Copies({ ...stores, report })
+  return { copies, shelves: new Shelves({ copies, blake3, report }) }
 }

@@ -4,7 +4,7 @@ import type { Redundancy } from '../ports/coder.ts'
 import { Bell } from './bell.ts'
 import type { ListParts, StorageDeps, SwarmParts } from './deps.ts'
 import { ownReader } from './fetch/files.ts'
-import type { FileReader } from './fetch/reader.ts'
+import type { FileReader, ReadOptions } from './fetch/reader.ts'
 import { backUp, restoreBackup } from './list/backup.ts'
 import { isRemoved, isStale, matches, type FileEntry } from './list/entry.ts'
 import { Overview, type StorageSnapshot, type StorageTotals } from './list/overview.ts'
@@ -12,7 +12,7 @@ import type { FileRow } from './list/status.ts'
 import type { FileToStore } from './list/table.ts'
 import { nextSequence } from './link/publisher.ts'
 import type { LinkView } from './link/reader.ts'
-import type { Owner, Parts } from './parts.ts'
+import type { Cache, Owner, Parts } from './parts.ts'
 import { unfinishedChunks } from './store/resume.ts'
 import type { Chunk } from './store/chunk.ts'
 
@@ -138,7 +138,7 @@ export class Storage implements Owner {
   fileReader(id: string): FileReader {
     const entry = this.entry(id)
     if (!entry.record.scanned || entry.pending.size > 0) throw new AppError('transient', 'file.storing', 'the file is not stored yet')
-    return ownReader(entry, this.parts.journal, this.parts.fetcher)
+    return ownReader(entry, this.parts.journal, this.parts.fetcher, entry.part ? undefined : this.parts.cache?.shelves)
   }
 
   /**
@@ -163,6 +163,16 @@ export class Storage implements Owner {
   async keepParts(links: readonly Bytes[]): Promise<void> {
     const kept = new Set(links.map(toHex))
     for (const part of this.parts.table.parts()) if (!kept.has(toHex(part.record.link))) await this.remove(part.id)
+  }
+
+  /** Bytes of a file of the drive that another device stored, by its link seed; as `FileReader.read`. Errors as that, and `openLink`. */
+  readContent(seed: Bytes, offset: number, length: number, options: ReadOptions = {}): AsyncIterable<Bytes> {
+    return this.parts.links.read(seed, offset, length, { ...options, signal: this.until(options.signal) })
+  }
+
+  /** Copies of contents on this device, where there are any. */
+  get cache(): Cache | undefined {
+    return this.parts.cache
   }
 
   /** Reads what a link seed names: a file or part of this list, or of another device. Errors as `fileReader` and `openLink`. */
@@ -209,6 +219,7 @@ export class Storage implements Owner {
     this.stopped.abort()
     await Promise.allSettled(this.loops)
     await this.parts.journal.idle()
+    await this.parts.cache?.copies.close()
     await this.parts.close()
   }
 

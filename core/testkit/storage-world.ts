@@ -1,7 +1,7 @@
 import { equal, type Bytes } from '../base/bytes.ts'
 import { asAppError, type AppError } from '../base/errors.ts'
 import { createLocalCoder, loadKernels } from '../flows/coder/local.ts'
-import { createReader, createStorage, type FileReader, type FileRow, type Reader, type SourceFile, type Storage } from '../flows/index.ts'
+import { createReader, createStorage, type FileReader, type FileRow, type Reader, type SourceFile, type Storage, type StorageDeps } from '../flows/index.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Coder, Redundancy } from '../ports/coder.ts'
 import * as ed25519 from '../seal/ed25519.ts'
@@ -83,6 +83,8 @@ export interface DeviceOptions {
   readonly quota?: number
   /** Pieces of this many bytes instead of chunks, so that a small file has many. */
   readonly pieceBytes?: number
+  /** Bytes of copies that it keeps of what it reads; none unless told. */
+  readonly room?: number
   /** How far its clock is off, in ms. */
   readonly skew?: number
 }
@@ -91,6 +93,8 @@ export interface DeviceOptions {
 export class Device {
   readonly metaDisk = memoryMetaDisk()
   readonly shardDisk
+  /** Of its copies. */
+  readonly copies = { meta: memoryMetaDisk(), shards: memoryShardDisk() }
   readonly reports: AppError[] = []
   /** Files that can be reopened after a restart, by id. */
   readonly handles = new Map<string, SourceFile>()
@@ -123,6 +127,7 @@ export class Device {
       coder: this.options.pieceBytes === undefined ? this.world.coder : fineCoder(this.world.coder, this.options.pieceBytes),
       shards: faultyShardStore(new MemoryShardStore(this.shardDisk), this.faults),
       meta: faultyMetaStore(new MemoryMetaStore(this.metaDisk), this.faults),
+      copies: this.options.room === undefined ? undefined : this.copyStores(this.options.room),
       clock,
       random,
       blake3,
@@ -133,6 +138,14 @@ export class Device {
       report: (error) => void this.reports.push(error),
     })
     return this.storage
+  }
+
+  private copyStores(room: number): NonNullable<StorageDeps['copies']> {
+    return {
+      shards: faultyShardStore(new MemoryShardStore(this.copies.shards), this.faults),
+      meta: faultyMetaStore(new MemoryMetaStore(this.copies.meta), this.faults),
+      room,
+    }
   }
 
   /** The process dies: nothing it still tries has any effect. */

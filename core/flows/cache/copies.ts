@@ -255,7 +255,7 @@ export class Copies {
       }
       return true
     }
-    const limit = await this.limit()
+    const limit = size > this.room ? 0 : await this.limit()
     if (size > limit) return false
     await this.evict(limit - size)
     return true

@@ -30,7 +30,7 @@ export interface Published {
 
 export interface DriveFilesDeps {
   readonly own: OwnDrive
-  readonly storage: Pick<Storage, 'add' | 'remove' | 'retry' | 'fileReader' | 'seedReader' | 'list' | 'row'>
+  readonly storage: Pick<Storage, 'add' | 'remove' | 'retry' | 'fileReader' | 'readContent' | 'list' | 'row'>
   readonly clock: Clock
   /** Told of changes that are durable here, to be published. */
   readonly note: (change: Bytes) => void
@@ -121,11 +121,7 @@ export class DriveFiles {
       type,
       size,
       modified,
-      async *read(offset, length, options = {}) {
-        const { signal } = options
-        const reader = await storage.seedReader(seed, signal === undefined ? {} : { signal })
-        yield* reader.read(offset, length, options)
-      },
+      read: (offset, length, options) => storage.readContent(seed, offset, length, options),
     }
   }
 

@@ -3,9 +3,10 @@ import { AppError, asAppError, isAppError, throwIfAborted } from '../../base/err
 import type { Outcome } from '../../placement/conduct.ts'
 import type { RowSource } from '../../placement/order.ts'
 import type { Clock } from '../../ports/clock.ts'
-import type { ChunkRows, Coder } from '../../ports/coder.ts'
+import type { ChunkRows, Coder, FrameRef } from '../../ports/coder.ts'
 import type { PeerKey } from '../../ports/network.ts'
 import type { ShardRoot } from '../../ports/shard-store.ts'
+import type { Shelf } from '../cache/shelf.ts'
 import { ByteCache } from './cache.ts'
 import { Opener } from './opener.ts'
 import type { PieceMap, PieceRow, PieceView } from './piece.ts'
@@ -52,24 +53,48 @@ export class Fetcher {
 
   /**
    * Plaintext of a piece: at most 16 MiB, shared with the cache, so not to be changed or transferred. `many`: other pieces of its pack will be read, too.
-   * Errors: `transient` `chunk.too-few`, `corrupt`, `aborted`.
+   * `shelf`: copies on this device, which come first; one of many is copied only where it is to stay.
+   * Errors: `transient` `chunk.too-few`, `corrupt`, `aborted`; those of a shelf that keeps.
    */
-  async piece(view: PieceView, many: boolean, signal: AbortSignal): Promise<Bytes> {
+  async piece(view: PieceView, { many, shelf }: { readonly many: boolean; readonly shelf?: Shelf | undefined }, signal: AbortSignal): Promise<Bytes> {
     const name = toHex(view.frame.hash)
-    const known = this.cache.get(name)
+    // What is to stay must be on the disk, whatever is in memory.
+    const known = shelf?.keeps === true ? undefined : this.cache.get(name)
     if (known !== undefined) return known
-    const plain = (await this.small(view, many, signal)) ?? (await this.fromRows(view, signal))
+    const plain = (await this.copied(view.frame, shelf, signal)) ?? (await this.fetched(view, many, many && shelf?.keeps !== true ? undefined : shelf, signal))
     this.cache.put(name, plain)
     return plain
   }
 
-  /** A small frame: out of its pack when that is here, or comes whole; else by itself. `undefined` when it is not small, or cannot be had so. */
-  private async small(view: PieceView, many: boolean, signal: AbortSignal): Promise<Bytes | undefined> {
+  /** A frame from its copy on this device; one that does not open is dropped. */
+  private async copied(frame: FrameRef, shelf: Shelf | undefined, signal: AbortSignal): Promise<Bytes | undefined> {
+    const sealed = await shelf?.get(frame.key)
+    if (sealed === undefined) return undefined
+    try {
+      if (sealed.length === frame.length) return await this.opener.open(sealed, { ...frame, offset: 0 }, signal)
+    } catch (error) {
+      if (!isAppError(error, 'corrupt')) throw error
+    }
+    await shelf?.drop(frame.key)
+    return undefined
+  }
+
+  private async fetched(view: PieceView, many: boolean, shelf: Shelf | undefined, signal: AbortSignal): Promise<Bytes> {
     const { frame, shardSize, k } = view
-    if (frame.length > k * shardSize * RANGE_PART) return undefined
+    const isSmall = frame.length <= k * shardSize * RANGE_PART
+    if (!isSmall && shelf === undefined) return await this.fromRows(view, signal)
+    const part = (isSmall ? await this.small(view, many, signal) : undefined) ?? { bytes: await this.sealed(view, signal), offset: frame.offset }
+    const plain = await this.opener.open(part.bytes, { ...frame, offset: part.offset }, signal)
+    await shelf?.put(frame.key, part.bytes.subarray(part.offset, part.offset + frame.length))
+    return plain
+  }
+
+  /** The sealed bytes of a small frame: out of its pack when that is here, or comes whole; else by themselves. `undefined` when they cannot be had so. */
+  private async small(view: PieceView, many: boolean, signal: AbortSignal): Promise<{ readonly bytes: Bytes; readonly offset: number } | undefined> {
     const pack = await this.packs.get(view, many, signal)
-    if (pack === undefined) return this.fromRanges(view, signal)
-    return await this.opener.open(pack, frame, signal)
+    if (pack !== undefined) return { bytes: pack, offset: view.frame.offset }
+    const bytes = await this.fromRanges(view, signal)
+    return bytes === undefined ? undefined : { bytes, offset: 0 }
   }
 
   private async fromRows(view: PieceView, signal: AbortSignal): Promise<Bytes> {
@@ -99,7 +124,7 @@ export class Fetcher {
     return { k, n, shardSize, rows }
   }
 
-  /** A small frame of a pack, from the data rows it lies in; `undefined` when a row cannot be had. */
+  /** The sealed bytes of a small frame of a pack, from the data rows it lies in; `undefined` when a row cannot be had. */
   private async fromRanges(view: PieceView, signal: AbortSignal): Promise<Bytes | undefined> {
     const { frame, shardSize } = view
     const first = Math.floor(frame.offset / shardSize)
@@ -112,8 +137,7 @@ export class Fetcher {
       if (part === undefined) return undefined
       sealed.set(part.bytes, Math.max(0, part.index * shardSize - frame.offset))
     }
-    const [plain] = await this.deps.coder.open([{ sealed, frame }], signal)
-    return plain
+    return sealed
   }
 
   private async range(view: PieceView, index: number, signal: AbortSignal): Promise<FetchedRow | undefined> {
@@ -144,6 +168,7 @@ export class Fetcher {
 
 export interface ReadOptions {
   readonly many?: boolean
+  readonly keep?: boolean
   readonly signal?: AbortSignal
 }
 
@@ -158,6 +183,7 @@ export interface FileReader {
   /**
    * `length` bytes from `offset`, in parts of at most 16 MiB that belong to the caller; less at the end of the file. Nothing is fetched
    * before the first part is asked for. `many`: who reads is reading many files, so that whole packs are worth their traffic.
+   * `keep`: all that is read stays on this device, where the reader has copies there; then what a copy fails with is told, too (`quota` `copies.full`).
    * Errors: `transient` `chunk.too-few` (data: found, needed, total): asking again may help; `corrupt`; `aborted`.
    */
   read(offset: number, length: number, options?: ReadOptions): AsyncIterable<Bytes>
@@ -168,7 +194,7 @@ export async function* readPieces(
   pieces: PieceMap,
   fetcher: Fetcher,
   span: { readonly offset: number; readonly end: number },
-  { many = false, signal }: ReadOptions,
+  { many = false, shelf, signal }: ReadOptions & { readonly shelf?: Shelf | undefined },
 ): AsyncIterable<Bytes> {
   const control = new AbortController()
   const stop = signal === undefined ? control.signal : AbortSignal.any([signal, control.signal])
@@ -178,7 +204,7 @@ export async function* readPieces(
     for (let at = span.offset; at < span.end; ) {
       while (ahead.length <= READ_AHEAD && next < span.end) {
         const view = await pieces.pieceAt(next, stop)
-        ahead.push(start(fetcher, view, many, stop))
+        ahead.push(start(fetcher, view, { many, shelf }, stop))
         next = view.start + view.frame.size
       }
       const piece = await ahead.shift()
@@ -194,8 +220,8 @@ export async function* readPieces(
 }
 
 /** Begins a fetch whose failure is told when it is its turn, not before. */
-function start(fetcher: Fetcher, view: PieceView, many: boolean, signal: AbortSignal): Promise<{ view: PieceView; plain: Bytes }> {
-  const fetching = fetcher.piece(view, many, signal).then((plain) => ({ view, plain }))
+function start(fetcher: Fetcher, view: PieceView, how: Parameters<Fetcher['piece']>[1], signal: AbortSignal): Promise<{ view: PieceView; plain: Bytes }> {
+  const fetching = fetcher.piece(view, how, signal).then((plain) => ({ view, plain }))
   fetching.catch((error: unknown) => isAppError(error))
   return fetching
 }

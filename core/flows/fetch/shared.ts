@@ -8,10 +8,11 @@ import type { Blake3 } from '../../ports/blake3.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import { openObject } from '../../seal/object.ts'
+import type { Shelf } from '../cache/shelf.ts'
 import { indexAt } from './own.ts'
 import type { PieceMap, PieceRow, PieceView } from './piece.ts'
 import type { GetShard } from './reader.ts'
-import { fetchRows } from './rows.ts'
+import { fetchRows, type RowDeps } from './rows.ts'
 
 /** Opened nodes kept: the path to where a reader is, in both trees, and some neighbours. */
 const NODES = 32
@@ -22,6 +23,8 @@ export interface SharedDeps {
   readonly blake3: Blake3
   readonly clock: Clock
   readonly getShard: GetShard
+  /** Copies of nodes on this device, which come first. */
+  readonly shelf?: Shelf | undefined
 }
 
 /** A place in a tree: the entry's index, where its plaintext starts, and its bytes. */
@@ -99,15 +102,40 @@ export class SharedPieces implements PieceMap {
     const name = toHex(child.name)
     const known = this.nodes.get(name)
     if (known !== undefined) return known
-    const rows = this.hosts.map((host, index) => ({ index, root: name, host }))
-    const get = (host: string, root: string, stop: AbortSignal): Promise<Bytes> => this.deps.getShard(host, root, undefined, stop)
+    const node = (await this.copied(tree, child)) ?? (await this.fetched(tree, child, signal))
+    this.keep(name, node)
+    return node
+  }
+
+  /** A node from its copy on this device; one that does not open is dropped. */
+  private async copied(tree: TreeKind, child: TreeChild): Promise<TreeNode | undefined> {
+    const { shelf } = this.deps
+    const bytes = await shelf?.get(child.key)
+    if (bytes === undefined) return undefined
+    try {
+      return await this.opened(tree, child, bytes)
+    } catch {
+      await shelf?.drop(child.key)
+      return undefined
+    }
+  }
+
+  private async fetched(tree: TreeKind, child: TreeChild, signal: AbortSignal): Promise<TreeNode> {
+    const root = toHex(child.name)
+    const rows = this.hosts.map((host, index) => ({ index, root, host }))
+    const get: RowDeps['get'] = (host, name, stop) => this.deps.getShard(host, name, undefined, stop)
     const fetched = await fetchRows(rows, 1, rows.length, { clock: this.deps.clock, get, note: () => undefined, late: () => undefined }, signal)
     const bytes = fetched[0]?.bytes ?? new Uint8Array()
+    const node = await this.opened(tree, child, bytes)
+    await this.deps.shelf?.put(child.key, bytes)
+    return node
+  }
+
+  private async opened(tree: TreeKind, child: TreeChild, bytes: Bytes): Promise<TreeNode> {
     try {
       const node = decodeNode(await openObject(bytes, child.key, this.deps.blake3))
       const sum = totals(node, tree)
       if (sum.count !== child.count || sum.size !== child.size || bytes.length !== child.length) throw damaged('a subtree that is not what its parent says')
-      this.keep(name, node)
       return node
     } catch (cause) {
       throw isAppError(cause) && cause.code === 'share.damaged' ? cause : damaged('a node that does not open', cause)

@@ -21,11 +21,17 @@ export interface OpenDeps {
   readonly clock: Clock
 }
 
+/** A share object, and the sealed bytes it came in. */
+export interface OpenedShare {
+  readonly share: ShareObject
+  readonly sealed: Bytes
+}
+
 /**
  * The share object of a link. Throws `absent` `link.gone` (its owner removed it) and `link.absent` (somebody answered, and nobody has it);
  * `transient` `link.unreachable` (nobody answered, or nobody had the object); `corrupt` `share.damaged`; `aborted`.
  */
-export async function openLink(seed: Bytes, deps: OpenDeps, signal: AbortSignal): Promise<ShareObject> {
+export async function openLink(seed: Bytes, deps: OpenDeps, signal: AbortSignal): Promise<OpenedShare> {
   const keys = await linkKeys(seed)
   const question: Question<LinkValue> = { name: keys.recordName, read: ({ value }) => parseLinkValue(value), isDenied: ({ denials }) => denials > 0 }
   let named = false
@@ -50,12 +56,18 @@ async function openNewest(
   keys: LinkKeys,
   deps: OpenDeps,
   signal: AbortSignal,
-): Promise<ShareObject | undefined> {
+): Promise<OpenedShare | undefined> {
   const bytes = await objectOf({ record: keys.recordName, value }, objects, deps, signal)
   if (bytes === undefined) return undefined
   try {
-    return decode(shareObject, await openObject(bytes, keys.readKey, deps.blake3, { name: value.name }))
+    return { share: decode(shareObject, await openObject(bytes, keys.readKey, deps.blake3, { name: value.name })), sealed: bytes }
   } catch (cause) {
     throw new AppError('corrupt', 'share.damaged', 'the share object does not open', { cause })
   }
+}
+
+/** The share object in a copy that this device kept of it. Throws `corrupt` or `invalid` when it is none of this link. */
+export async function openCopy(seed: Bytes, sealed: Bytes, blake3: Blake3): Promise<ShareObject> {
+  const { readKey } = await linkKeys(seed)
+  return decode(shareObject, await openObject(sealed, readKey, blake3))
 }
