@@ -36,6 +36,8 @@ export interface EntryRow {
   /** The rest of the file must be handed over again (dropped or picked) to go on. */
   readonly needsFile: boolean
   readonly notes: readonly Note[]
+  /** Kept on this device, itself or with a folder above it: `percent` of it (100: all) is here; `chosen`: the person chose this very entry. */
+  readonly kept?: { readonly percent: number; readonly chosen: boolean }
 }
 
 export type EntryStatus = FileStatus | { readonly kind: 'elsewhere'; readonly device?: string }
@@ -82,6 +84,8 @@ export interface DriveContract {
   trash(ids: readonly string[]): Promise<void>
   restore(ids: readonly string[]): Promise<void>
   restoreVersion(id: string, version: string): Promise<void>
+  /** Keeps files, or folders with all that is in them now and later, on this device, whatever hosts do; or no longer. Only this device knows. */
+  setKept(ids: readonly string[], on: boolean): Promise<void>
   /** Deletes for good what is in the trash; its room on hosts is free once all devices know. */
   emptyTrash(): Promise<void>
   /** How long versions and deleted entries are kept, 1 to 3650 days. */

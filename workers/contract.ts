@@ -32,6 +32,18 @@ export interface Hosting {
   readonly problem?: PlainError
 }
 
+/** What this browser keeps of the contents of own files, beside what hosts have. */
+export interface CopiesState {
+  /** Bytes that copies of opened files may take, and what may be chosen: 0, 256 MiB, 1, 4, 16 GiB, as far as the browser grants it. */
+  readonly room: number
+  readonly choices: readonly number[]
+  /** Bytes of such copies, and of files that the person keeps here. */
+  readonly cached: number
+  readonly kept: number
+  /** Why no more can be kept. */
+  readonly problem?: PlainError
+}
+
 /** Bytes. */
 export interface CodedBytes {
   readonly read: number
@@ -59,6 +71,8 @@ export interface Snapshot {
   readonly local: { readonly used: number; readonly quota: number }
   /** Absent where nothing is kept, or until it is known. */
   readonly hosting?: Hosting
+  /** Absent where no copies are kept, or until it is known. */
+  readonly copies?: CopiesState
   readonly problem?: PlainError
 }
 
@@ -124,6 +138,8 @@ export interface PeerContract extends DriveContract, AccountContract, ExportCont
    * `invalid` `hosting.space` for a space that is none of the choices.
    */
   setHosting(on: boolean, space: number): Promise<void>
+  /** Room for copies of opened files; what has no place in it any more goes at once. `invalid` `copies.room` for one that is none of the choices. */
+  setCopiesRoom(bytes: number): Promise<void>
   /** Answers another tab of this browser on `port`, as a peer worker (docs/protocols/leader.md P1). */
   attach(port: MessagePort): Promise<void>
   /** Ends all work and closes storage, before an update or on leaving. */

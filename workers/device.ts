@@ -50,6 +50,19 @@ export async function saveHosting(device: MetaStore, choice: HostingChoice): Pro
   await device.batch([{ put: HOSTING, value: encode(hostingChoice, choice) }], { strict: true })
 }
 
+const COPIES = 'copies'
+const copiesRoom = versioned(1, uint())
+
+/** Bytes that copies of opened files may take; 1 GiB to begin with. Errors as `MetaStore`; `invalid` `format.*`. */
+export async function savedCopiesRoom(device: MetaStore): Promise<number> {
+  const value = await device.get(COPIES)
+  return value === undefined ? 2 ** 30 : decode(copiesRoom, value)
+}
+
+export async function saveCopiesRoom(device: MetaStore, bytes: number): Promise<void> {
+  await device.batch([{ put: COPIES, value: encode(copiesRoom, bytes) }], { strict: true })
+}
+
 const TRIED = 'tried'
 
 /** Whether the person said here that they go on without an account. */

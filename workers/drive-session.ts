@@ -1,5 +1,6 @@
 import { AppError, asAppError, toPlainError } from '../core/base/errors.ts'
 import { AccountKeeper, type AccountDeps, type FoundMaster } from '../core/flows/account/account.ts'
+import { Pins } from '../core/flows/cache/pins.ts'
 import { DriveFiles, type Published } from '../core/flows/drive/files.ts'
 import { Bell, ringOr } from '../core/flows/bell.ts'
 import { Heads } from '../core/flows/drive/heads.ts'
@@ -10,6 +11,7 @@ import type { Storage } from '../core/flows/index.ts'
 import { LEASE_SECONDS } from '../core/formats/receipt.ts'
 import type { AccountState, DeviceRow, SignIn } from './contract-account.ts'
 import type { DriveState } from './contract-drive.ts'
+import { CopiesPart } from './copies.ts'
 import { savedTried, saveTried } from './device.ts'
 import type { PeerRealm } from './peer-realm.ts'
 import type { BrowserStorage } from './storage/open.ts'
@@ -28,6 +30,8 @@ export interface DriveSessionInit {
   readonly kept: BrowserStorage
   readonly storage: Storage
   readonly account: Pick<AccountDeps, 'stretch' | 'strength'>
+  /** Bytes that copies may take. */
+  readonly room: number
   readonly changed: () => void
   /** Another device wants this one to sign out, and nothing is lost by that; or it was about to when it died. Called once. */
   readonly leave: () => void
@@ -38,6 +42,8 @@ export class DriveSession {
   readonly account: AccountKeeper
   readonly files: DriveFiles
   readonly lists: Lists
+  /** Files kept on this device, and the room for copies; absent where there are none. */
+  readonly kept: { readonly pins: Pins; readonly copies: CopiesPart } | undefined
   private readonly init: DriveSessionInit
   private readonly own: OwnDrive
   private readonly ending = new AbortController()
@@ -69,8 +75,9 @@ export class DriveSession {
       published: () => this.published(),
       report: realm.report,
     })
-    this.lists = new Lists({ files: this.files, storage, revision: () => this.revision, deviceName: (index) => this.deviceName(index) })
-    own.drive.watch(() => this.changed(), this.ending.signal)
+    this.lists = new Lists({ files: this.files, storage, kept: (entry) => this.kept?.pins.state(entry), revision: () => this.revision, deviceName: (index) => this.deviceName(index) })
+    this.kept = this.makeKept()
+    own.drive.watch(() => { this.driveChanged() }, this.ending.signal)
   }
 
   /** Opens what this browser keeps, and goes on with it. Errors of the stores; `corrupt` `drive.damaged`. */
@@ -95,7 +102,7 @@ export class DriveSession {
     number.of = () => session.number()
     if (keeper.record !== undefined) await session.startSync()
     await session.files.start()
-    session.loops.push(session.files.run(session.ending.signal), keeper.run(session.ending.signal))
+    session.loops.push(session.files.run(session.ending.signal), keeper.run(session.ending.signal), session.keep())
     session.obey()
     return session
   }
@@ -204,8 +211,9 @@ export class DriveSession {
     await Promise.allSettled([...this.loops, this.releasing])
   }
 
-  private changed(): void {
+  private driveChanged(): void {
     this.revision++
+    this.kept?.pins.wake()
     this.init.changed()
     this.obey()
   }
@@ -219,6 +227,40 @@ export class DriveSession {
     if (wish === 'asked' && !(account.kind === 'account' && account.synced && account.unsafe === 0)) return
     this.departing = true
     this.init.leave()
+  }
+
+  private makeKept(): DriveSession['kept'] {
+    const { storage, realm, kept, room } = this.init
+    const { cache, swarm } = storage
+    if (cache === undefined) return undefined
+    const changed = (): void => {
+      this.statuses++
+      this.init.changed()
+    }
+    const pins = new Pins({
+      ...cache,
+      clock: realm.clock,
+      view: () => this.files.view,
+      reader: (file) => this.files.reader(file),
+      hostsChanged: swarm.hosts.changed,
+      busy: () => storage.totals().unfinished > 0,
+      changed,
+      report: realm.report,
+    })
+    const copies = new CopiesPart({ copies: cache.copies, device: kept.device, problem: () => pins.problem, changed }, room)
+    return { pins, copies }
+  }
+
+  /** Keeps chosen files on this device; a failure of their store is no reason not to work without. */
+  private async keep(): Promise<void> {
+    try {
+      await this.kept?.copies.estimate()
+      await this.kept?.pins.load()
+      this.init.changed()
+      await this.kept?.pins.run(this.ending.signal)
+    } catch (error) {
+      if (!this.ending.signal.aborted) this.init.realm.report(asAppError(error))
+    }
   }
 
   private number(): number {

@@ -116,6 +116,14 @@ export class PeerService implements PeerContract {
     await (await this.drive()).files.change((edit) => edit.restoreVersion(id, version))
   }
 
+  async setKept(ids: readonly string[], on: boolean): Promise<void> {
+    await (await this.kept()).pins.set(ids, on)
+  }
+
+  async setCopiesRoom(bytes: number): Promise<void> {
+    await (await this.kept()).copies.setRoom(bytes)
+  }
+
   async emptyTrash(): Promise<void> {
     const { files } = await this.drive()
     await files.change((edit) => edit.emptyTrash())
@@ -360,6 +368,12 @@ export class PeerService implements PeerContract {
 
   private async drive(): Promise<DriveSession> {
     return (await this.files()).drive
+  }
+
+  private async kept(): Promise<NonNullable<DriveSession['kept']>> {
+    const { kept } = await this.drive()
+    if (kept === undefined) throw new AppError('transient', 'copies.closed', 'the stores of copies could not be opened')
+    return kept
   }
 
   private async files(): Promise<FileSession> {

@@ -5,6 +5,7 @@ import type { FileEntry } from '../core/flows/list/entry.ts'
 import type { Clock } from '../core/ports/clock.ts'
 import type { Peer } from '../peer/peer.ts'
 import type { FileToAdd, PeerInit, Snapshot } from './contract.ts'
+import { openCopies } from './copies.ts'
 import { peerSeed, savedRelays, saveRelays, saveTried } from './device.ts'
 import { DriveSession, type DriveSessionInit } from './drive-session.ts'
 import { openHosting, type HostingPart } from './hosting.ts'
@@ -14,7 +15,7 @@ import type { BrowserStorage } from './storage/open.ts'
 /** A running peer, with or without a memory of its own. */
 export interface Session {
   /** What of a snapshot this session knows. */
-  snapshot(): Pick<Snapshot, 'peers' | 'hosts' | 'relayed' | 'relays' | 'drive' | 'account' | 'space' | 'coded' | 'local' | 'hosting'>
+  snapshot(): Pick<Snapshot, 'peers' | 'hosts' | 'relayed' | 'relays' | 'drive' | 'account' | 'space' | 'coded' | 'local' | 'hosting' | 'copies'>
   openLink(seed: string): Promise<LinkView>
   linkReader(seed: string): Promise<FileReader>
   setRelays(urls: readonly string[]): Promise<void>
@@ -74,8 +75,9 @@ export async function startStorage(realm: PeerRealm, init: PeerInit, { changed, 
   const relays = (await savedRelays(kept.device)) ?? init.relays
   const peer = await realm.connect({ seed: await peerSeed(kept.device, realm.random), relays })
   const { deps, close } = await readerDeps(realm, peer)
-  const storage = await createStorage({ ...deps, meta: kept.list, shards: kept.shards, keyWrap: kept.keyWrap, reopenFile: (id) => kept.handles.file(id) })
-  const drive = await DriveSession.open({ realm, kept, storage, account: tools, changed, leave })
+  const copies = await openCopies(realm, kept)
+  const storage = await createStorage({ ...deps, copies, meta: kept.list, shards: kept.shards, keyWrap: kept.keyWrap, reopenFile: (id) => kept.handles.file(id) })
+  const drive = await DriveSession.open({ realm, kept, storage, account: tools, room: copies?.room ?? 0, changed, leave })
   const hosting = await openHosting(realm, kept, peer, changed)
   const watching = new AbortController()
   const handles = new HandleKeeper(kept)
@@ -93,7 +95,8 @@ export async function startStorage(realm: PeerRealm, init: PeerInit, { changed, 
     },
     snapshot() {
       const { hosts, space, coded, local } = storage.totals()
-      return { hosts, space, coded, local, ...drive.state(), ...networkPart(peer), hosting: hosting.snapshot() }
+      const more = drive.kept === undefined ? {} : { copies: drive.kept.copies.snapshot() }
+      return { hosts, space, coded, local, ...drive.state(), ...networkPart(peer), hosting: hosting.snapshot(), ...more }
     },
     async setRelays(urls) {
       peer.setRelays(urls.length === 0 ? init.relays : urls)

@@ -1,7 +1,7 @@
 import { openDB, type DBSchema, type IDBPDatabase, type IDBPTransaction, type StoreNames } from 'idb'
 import { AppError, asAppError } from '../../core/base/errors.ts'
 
-/** The one database of the origin (docs/formats/vault-disk.md 2). The first four are key-value stores of their own: ASCII keys, bytes. */
+/** The one database of the origin (docs/formats/vault-disk.md 2). The first five are key-value stores of their own: ASCII keys, bytes. */
 export interface ShoalSchema extends DBSchema {
   /** The list of files (docs/formats/list.md). */
   list: { key: string; value: Uint8Array<ArrayBuffer> }
@@ -11,6 +11,8 @@ export interface ShoalSchema extends DBSchema {
   device: { key: string; value: Uint8Array<ArrayBuffer> }
   /** What is held for others (docs/formats/vault.md), and which of its shards lie in the file system. */
   vault: { key: string; value: Uint8Array<ArrayBuffer> }
+  /** Copies of contents of own files (docs/formats/copies.md), and which of them lie in the file system. */
+  copies: { key: string; value: Uint8Array<ArrayBuffer> }
   /** Handles of files that are being stored, by file id: to go on after a restart without asking for the file. */
   handles: { key: string; value: FileSystemFileHandle }
   /** Keys of this browser that no code can read out. */
@@ -18,14 +20,14 @@ export interface ShoalSchema extends DBSchema {
 }
 
 /** Those of its object stores that hold bytes. */
-export type BytesStore = 'list' | 'shards' | 'device' | 'vault'
+export type BytesStore = 'list' | 'shards' | 'device' | 'vault' | 'copies'
 
 export type ShoalDatabase = IDBPDatabase<ShoalSchema>
 
-/** 2: `vault`. 3: `keys`. */
-const VERSION = 3
+/** 2: `vault`. 3: `keys`. 4: `copies`. */
+const VERSION = 4
 
-const STORES = ['list', 'shards', 'device', 'vault', 'handles', 'keys'] as const
+const STORES = ['list', 'shards', 'device', 'vault', 'copies', 'handles', 'keys'] as const
 
 type WriteTransaction = IDBPTransaction<ShoalSchema, StoreNames<ShoalSchema>[], 'readwrite'>
 
@@ -46,6 +48,7 @@ export async function openDatabase(name: string): Promise<ShoalDatabase> {
         if (from < 1) for (const store of ['list', 'shards', 'device', 'handles'] as const) opened.createObjectStore(store)
         if (from < 2) opened.createObjectStore('vault')
         if (from < 3) opened.createObjectStore('keys')
+        if (from < 4) opened.createObjectStore('copies')
       },
       // A newer version in another tab must not wait for ever; what we do then fails as transient until the reload.
       blocking: () => database.close(),

@@ -2,7 +2,7 @@ import { beginWrite, storageError, type ShoalDatabase } from './database.ts'
 import { deposed, epochKey, EPOCHS, type Fence } from './fence.ts'
 
 /** The stores that are a person's own. `device` and `vault` are this browser's, and hold nothing of an account. */
-const OWN = ['list', 'shards', 'handles', 'keys'] as const
+const OWN = ['list', 'shards', 'copies', 'handles', 'keys'] as const
 
 /** Empties all stores of a person's own at once, durably: the keys go with what they wrap. Rows of the fence stay. Throws `transient` (`leader.deposed`, `meta.failed`). */
 export async function eraseStores(database: ShoalDatabase, fence: Fence): Promise<void> {

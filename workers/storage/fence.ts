@@ -4,7 +4,7 @@ import { beginWrite, storageError, type BytesStore, type ShoalDatabase } from '.
 
 // docs/protocols/leader.md, "Who writes".
 
-const STORES: readonly BytesStore[] = ['list', 'shards', 'device', 'vault']
+const STORES: readonly BytesStore[] = ['list', 'shards', 'device', 'vault', 'copies']
 const PREFIX = '!epoch/'
 /** Sorts after every digit. */
 const END = `${PREFIX}~`

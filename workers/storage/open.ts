@@ -23,9 +23,11 @@ export interface BrowserStorage {
   readonly keyWrap: KeyWrap
   /** Opens what is held for others; called once, and closed with the rest. */
   openVault(): Promise<{ readonly shards: ShardStore; readonly meta: MetaStore }>
+  /** Opens the copies of contents of own files; called once, and closed with the rest. */
+  openCopies(): Promise<{ readonly shards: ShardStore; readonly meta: MetaStore }>
   /** Whether the browser promised to keep this origin's data when the disk is short. */
   persisted(): Promise<boolean>
-  /** Removes all that is a person's own: list, keys, files on their way to hosts; what is held for others stays. Nothing else may be done with it but to close it. */
+  /** Removes all that is a person's own: list, keys, files on their way to hosts, copies; what is held for others stays. Nothing else may be done with it but to close it. */
   erase(): Promise<void>
   close(): Promise<void>
 }
@@ -33,6 +35,7 @@ export interface BrowserStorage {
 const DATABASE = 'shoal'
 const FOLDER = 'shards'
 const VAULT = 'vault'
+const COPIES = 'copies'
 
 /**
  * Opens the storage of this origin; only for its leader: whoever had it open before writes no more (docs/protocols/leader.md F1). Throws `transient`
@@ -44,27 +47,29 @@ export async function openBrowserStorage(files: (folder: string) => Promise<Shar
   const fence = await raiseFence(database)
   const shards = await openShardStore(fencedFiles(shardFiles, fence), idbMetaStore(database, 'shards', fence))
   const keyWrap = aesKeyWrap(await deviceKey(database), random)
-  let vault: ShardStore | undefined
+  const opened: ShardStore[] = [shards]
+  const open = async (name: 'vault' | 'copies'): Promise<{ readonly shards: ShardStore; readonly meta: MetaStore }> => {
+    const meta = idbMetaStore(database, name, fence)
+    const store = await openShardStore(fencedFiles(await files(name), fence), meta)
+    opened.push(store)
+    return { shards: store, meta }
+  }
   return {
     list: idbMetaStore(database, 'list', fence),
     device: idbMetaStore(database, 'device', fence),
     shards,
     handles: idbFileHandles(database),
     keyWrap,
-    async openVault() {
-      const meta = idbMetaStore(database, 'vault', fence)
-      vault = await openShardStore(fencedFiles(await files(VAULT), fence), meta)
-      return { shards: vault, meta }
-    },
+    openVault: () => open(VAULT),
+    openCopies: () => open(COPIES),
     persisted: () => navigator.storage.persisted(),
     async erase() {
-      await shards.close()
+      for (const store of opened) await store.close()
       await eraseStores(database, fence)
-      await removeFolder(FOLDER)
+      for (const folder of [FOLDER, COPIES]) await removeFolder(folder)
     },
     async close() {
-      await vault?.close()
-      await shards.close()
+      for (const store of opened) await store.close()
       database.close()
     },
   }

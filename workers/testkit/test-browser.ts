@@ -25,6 +25,8 @@ export class TestBrowser {
   readonly disk = memoryShardDisk()
   readonly vaultDisk = memoryShardDisk()
   readonly vaultIndex = memoryMetaDisk()
+  readonly copiesDisk = memoryShardDisk()
+  readonly copiesIndex = memoryMetaDisk()
   readonly handles = new Map<string, FileSystemFileHandle>()
   readonly seeds: string[] = []
   relays: readonly string[] = []
@@ -66,12 +68,15 @@ export class TestBrowser {
             ids: async () => [...handles.keys()],
           },
           keyWrap: await this.keyWrap,
+          openCopies: async () => ({ shards: new MemoryShardStore(this.copiesDisk), meta: new MemoryMetaStore(this.copiesIndex) }),
           openVault: async () => ({ shards: new MemoryShardStore(this.vaultDisk), meta: new MemoryMetaStore(this.vaultIndex) }),
           persisted: async () => false,
           erase: async () => {
             if (this.failsToErase) throw new AppError('transient', 'store.unavailable', 'the disk does not answer')
             this.lists.entries.clear()
             this.disk.shards.clear()
+            this.copiesDisk.shards.clear()
+            this.copiesIndex.entries.clear()
           },
           close: async () => undefined,
         }

@@ -62,7 +62,7 @@ describe('a file with copies on this device', () => {
 
   test('that another device stored opens so, too, with all that leads to its chunks', async () => {
     const { made, goAway } = await world()
-    const device = made.device({ pieceBytes: 4000 })
+    const device = made.device({ redundancy: { k: 10, n: 11 }, pieceBytes: 6000 })
     await device.start()
     const bytes = noise(1_200_000)
     const tiny = utf8('a few words')
@@ -73,7 +73,7 @@ describe('a file with copies on this device', () => {
     expect(equal(await readOther(other, seed!, bytes.length), bytes)).toBe(true)
     expect(await readOther(other, inline!, tiny.length)).toEqual(tiny)
     // Pieces, two share objects, and nodes of the tree between them.
-    expect(other.copies.shards.shards.size).toBeGreaterThan(300 + 2)
+    expect(other.copies.shards.shards.size).toBeGreaterThan(200 + 2)
     await restart(other)
     goAway()
     expect(equal(await readOther(other, seed!, bytes.length), bytes)).toBe(true)

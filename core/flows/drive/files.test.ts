@@ -28,7 +28,7 @@ async function world() {
     await files.start()
     let revision = 0
     own.drive.watch(() => { revision++ }, new AbortController().signal)
-    const lists = new Lists({ files, storage, revision: () => revision, deviceName: () => undefined })
+    const lists = new Lists({ files, storage, kept: () => undefined, revision: () => revision, deviceName: () => undefined })
     const whole = (id: string): Promise<void> => made.until(() => files.stored(id)?.record.status === 'stored', id)
     return { storage, own, files, lists, notes, whole, at: (path: string) => idAt(files, path) }
   }

@@ -1,6 +1,7 @@
 import { searchKey } from '../../drive/names.ts'
 import type { Entry, SortKey, View } from '../../drive/view.ts'
 import { TOP } from '../../formats/drive.ts'
+import type { KeptState } from '../cache/pins.ts'
 import type { FileStatus, Note } from '../list/status.ts'
 import type { Storage } from '../storage.ts'
 import type { DriveFiles } from './files.ts'
@@ -26,6 +27,7 @@ export interface EntryRow {
   readonly status?: FileStatus | { readonly kind: 'elsewhere'; readonly device?: string }
   readonly needsFile: boolean
   readonly notes: readonly Note[]
+  readonly kept?: KeptState
 }
 
 export interface Listing {
@@ -58,6 +60,8 @@ export interface ListsDeps {
   readonly storage: Pick<Storage, 'row'>
   /** What a device of the account is called; `undefined` where that is not known. */
   readonly deviceName: (index: number) => string | undefined
+  /** How an entry is kept on this device; `undefined` when it is not. */
+  readonly kept: (entry: Entry) => KeptState | undefined
   /** Another number after each change of the drive. */
   readonly revision: () => number
 }
@@ -137,10 +141,15 @@ export class Lists {
 
   private row(entry: Entry, kind: Query['kind']): EntryRow {
     const { id, name, current, versions, trashed } = entry
-    const common = { id, kind: entry.kind, name, path: kind === 'folder' ? [] : this.view.path(id).slice(0, -1), versions, needsFile: false, notes: [], ...this.trashedPart(trashed) }
+    const common = { id, kind: entry.kind, name, path: kind === 'folder' ? [] : this.view.path(id).slice(0, -1), versions, needsFile: false, notes: [], ...this.trashedPart(trashed), ...this.keptPart(entry) }
     if (current === undefined) return { ...common, size: 0, type: '', modified: 0 }
     const { size, type, modified } = current
     return { ...common, size, type, modified, ...this.status(entry) }
+  }
+
+  private keptPart(entry: Entry): Pick<EntryRow, 'kept'> {
+    const kept = this.deps.kept(entry)
+    return kept === undefined ? {} : { kept }
   }
 
   private trashedPart(trashed: number | undefined): Pick<EntryRow, 'deleted' | 'until'> {
