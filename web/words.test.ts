@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { bytesText, explain, heldText, hostingNote, hostingProblemText, keepText, leftText, lossText, noSpaceText, noteText, savedText, statusText, strengthText, syncText } from './words.ts'
+import { bytesText, copiesText, explain, heldText, hostingNote, hostingProblemText, keepText, keptText, leftText, lossText, noSpaceText, noteText, roomText, savedText, statusText, strengthText, syncText } from './words.ts'
 
 describe('the words on the page', () => {
   it('say each state of a file the way automation and screen readers expect', () => {
@@ -22,6 +22,14 @@ describe('the words on the page', () => {
     expect(savedText({ read: 2000, fresh: 1000, compressed: 500 })).toBe('75 % saved by finding repeats and compressing')
   })
 
+  it('say what is kept on this device, and how much room that takes', () => {
+    expect(keptText({ percent: 100, chosen: true })).toBe('Kept on this device')
+    expect(keptText({ percent: 7, chosen: false })).toBe('To be kept on this device: 7% is here')
+    expect([0, 2 ** 28, 2 ** 30].map(roomText)).toEqual(['None', '256 MiB', '1 GiB'])
+    expect(copiesText({ cached: 2048, kept: 0 })).toBe('2 KiB of copies here')
+    expect(copiesText({ cached: 0, kept: 2048 })).toBe('0 bytes of copies here, and 2 KiB that you keep on this device')
+  })
+
   it('explain an unknown code by its kind, and give a number where there is one', () => {
     expect(explain({ kind: 'transient', code: 'never.seen', message: '', data: {} }).what).toContain('did not answer')
     const few = explain({ kind: 'transient', code: 'chunk.too-few', message: '', data: { found: 7, needed: 10, total: 16 } })
@@ -38,7 +46,7 @@ describe('the words on the page', () => {
     ...['password.weak', 'password.empty', 'password.long', 'password.characters', 'phrase.word', 'phrase.count', 'phrase.checksum', 'phrase.long', 'kit.words'],
     ...['name.empty', 'name.dots', 'name.slash', 'name.control', 'name.malformed', 'name.long', 'name.characters', 'name.taken', 'days.range'],
     ...['entry.absent', 'entry.trashed', 'entry.kind', 'move.cycle', 'version.absent', 'version.large', 'drive.damaged', 'drive.large', 'head.unreachable', 'head.damaged'],
-    ...['format.magic', 'format.version', 'backup.damaged', 'relay.unreachable', 'relay.url', 'relay.too-many', 'relay.malformed', 'relay.version', 'hosting.space', 'vault.damaged'],
+    ...['format.magic', 'format.version', 'backup.damaged', 'relay.unreachable', 'relay.url', 'relay.too-many', 'relay.malformed', 'relay.version', 'hosting.space', 'vault.damaged', 'copies.full', 'copies.room', 'copies.closed'],
   ])('has words of its own for %s, which can reach the page', (code) => {
     const words = explain({ kind: 'bug', code, message: '', data: {} })
     expect(words.what).not.toBe('Shoal made a mistake')

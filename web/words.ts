@@ -1,6 +1,6 @@
-import type { CodedBytes, Hosting, Note } from '../workers/contract.ts'
+import type { CodedBytes, CopiesState, Hosting, Note } from '../workers/contract.ts'
 import type { AccountState, DeviceRow, Strength } from '../workers/contract-account.ts'
-import type { EntryStatus } from '../workers/contract-drive.ts'
+import type { EntryRow, EntryStatus } from '../workers/contract-drive.ts'
 import type { ExportReport } from '../workers/contract-export.ts'
 import type { PlainError } from '../core/base/errors.ts'
 import { ACCOUNT_WORDS } from './words/account.ts'
@@ -65,6 +65,21 @@ export function copyText({ folder, files, renamed, left }: ExportReport): string
   if (renamed > 0) parts.push(`${count(renamed, 'name')} had to be changed, since other computers do not take them.`)
   if (left > 0) parts.push(`${count(left, 'file')} could not be copied: not stored yet, or the hosts that keep them cannot be reached now. Try again later.`)
   return parts.join(' ')
+}
+
+/** How far an entry is kept on this device. */
+export function keptText({ percent }: NonNullable<EntryRow['kept']>): string {
+  return percent === 100 ? 'Kept on this device' : `To be kept on this device: ${String(percent)}% is here`
+}
+
+/** A room for copies, as one of those to choose from. */
+export function roomText(bytes: number): string {
+  return bytes === 0 ? 'None' : bytesText(bytes)
+}
+
+/** What copies on this device take. */
+export function copiesText({ cached, kept }: Pick<CopiesState, 'cached' | 'kept'>): string {
+  return `${bytesText(cached)} of copies here${kept === 0 ? '' : `, and ${bytesText(kept)} that you keep on this device`}`
 }
 
 const NOTES: Readonly<Record<string, (data: Note['data']) => string>> = {

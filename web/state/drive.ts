@@ -68,6 +68,13 @@ export class Drive {
     })
   }
 
+  setKept({ id, name }: Named, on: boolean): Promise<boolean> {
+    return this.attempt(async () => {
+      await this.peer.setKept([id], on)
+      this.messages.say(on ? `${name} will be kept on this device.` : `${name} is not kept on this device any more.`)
+    })
+  }
+
   copyLink(id: string): Promise<boolean> {
     return this.attempt(async () => {
       const seed = await this.peer.link(id)

@@ -79,6 +79,11 @@ export class FilesView {
     this.dialog = { kind: 'versions', entry }
   }
 
+  /** Keeps an entry on this device, or no longer. */
+  setKept(entry: EntryRow, on: boolean): void {
+    void this.shoal.drive.setKept(entry, on)
+  }
+
   /** Asks where to. */
   move(ids: readonly string[], one?: string): void {
     this.dialog = { kind: 'move', ids, title: one === undefined ? `Move ${String(ids.length)} entries` : `Move ${one}` }

@@ -111,6 +111,11 @@ export class Shoal {
     return chosen.saved
   }
 
+  /** Changes the room for copies. Resolves to whether that was taken; if not, the message says why. */
+  setCopiesRoom(bytes: number): Promise<boolean> {
+    return this.attempt(() => this.peer.setCopiesRoom(bytes))
+  }
+
   /** Asks the browser, because a person wants it, not to clear what is kept when the disk is short. */
   async keepData(): Promise<void> {
     try {

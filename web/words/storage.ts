@@ -147,6 +147,13 @@ export const STORAGE_WORDS: Readonly<Record<string, Explain>> = {
   'download.length': say('The file ended too early', 'What was saved is not complete, so the browser marks it as failed.', 'Start the download anew.'),
   'download.unknown': say('This download is over', 'The file is not affected.', 'Start the download anew.'),
   'clipboard.refused': say('The browser did not let the link be copied', 'The link itself works.', 'Click into the page, allow it to use the clipboard, and press Copy link again.'),
+  'copies.full': say(
+    'This device has too little room for what is to be kept on it',
+    'What hosts hold is safe, and what is kept on this device already stays.',
+    'Free some disk space, or keep less on this device. This page tries again by itself.',
+  ),
+  'copies.room': say('This browser does not grant that much room any more', 'The room for copies is as it was.', 'Choose less room.'),
+  'copies.closed': say('This browser could not open its copies', 'Files on hosts are not affected, and open as ever while their hosts are there.', 'Reload the page.'),
   'hosting.space': say('This browser does not grant that much space any more', 'What you share is as it was.', 'Choose a smaller space to share.'),
   'vault.damaged': say(
     'The index of what is held for others is damaged',

@@ -47,6 +47,12 @@ export class TestBrowser {
     return service
   }
 
+  private erase(): void {
+    if (this.failsToErase) throw new AppError('transient', 'store.unavailable', 'the disk does not answer')
+    for (const { entries } of [this.lists, this.copiesIndex]) entries.clear()
+    for (const { shards } of [this.disk, this.copiesDisk]) shards.clear()
+  }
+
   private realm(): PeerRealm {
     const { shards, coder } = this.world
     const { handles } = this
@@ -71,13 +77,7 @@ export class TestBrowser {
           openCopies: async () => ({ shards: new MemoryShardStore(this.copiesDisk), meta: new MemoryMetaStore(this.copiesIndex) }),
           openVault: async () => ({ shards: new MemoryShardStore(this.vaultDisk), meta: new MemoryMetaStore(this.vaultIndex) }),
           persisted: async () => false,
-          erase: async () => {
-            if (this.failsToErase) throw new AppError('transient', 'store.unavailable', 'the disk does not answer')
-            this.lists.entries.clear()
-            this.disk.shards.clear()
-            this.copiesDisk.shards.clear()
-            this.copiesIndex.entries.clear()
-          },
+          erase: async () => { this.erase() },
           close: async () => undefined,
         }
       },

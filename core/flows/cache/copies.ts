@@ -110,7 +110,10 @@ export class Copies {
   drop(name: string): Promise<void> {
     return this.quietly(async () => {
       const known = await this.record(name)
-      if (known === undefined || known.holds === 0) return await this.forget(name, known)
+      if (known === undefined || known.holds === 0) {
+        await this.forget(name, known)
+        return
+      }
       // It is missed from now on, and comes back under its holders.
       const changes: MetaChange[] = []
       for await (const [key] of this.deps.meta.range(copyKey.kept(''))) changes.push({ del: key })

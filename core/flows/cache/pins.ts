@@ -1,4 +1,4 @@
-import { AppError, asAppError, isAppError } from '../../base/errors.ts'
+import { asAppError, isAppError, type AppError } from '../../base/errors.ts'
 import type { Entry, View } from '../../drive/view.ts'
 import { TOP } from '../../formats/drive.ts'
 import type { Clock } from '../../ports/clock.ts'

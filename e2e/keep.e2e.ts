@@ -1,0 +1,97 @@
+import { expect, test, type Page } from '@playwright/test'
+import { randomBytes } from 'node:crypto'
+import { allSafe, createAccount, PASSWORD, signedIn, signIn, signOut } from './support/account.ts'
+import { DiskBrowser, sha256 } from './support/browser.ts'
+import { addFiles, connected, download, row, stored } from './support/page.ts'
+import { digest } from './support/real-files.ts'
+import { RunningShoal } from './support/shoal.ts'
+
+const ANNA = { name: 'Anna Example', password: PASSWORD }
+const NOTE = { name: 'note.txt', mimeType: 'text/plain', buffer: randomBytes(50_000) }
+const FILM = { name: 'film.bin', mimeType: 'application/octet-stream', buffer: randomBytes(9 * 2 ** 20) }
+
+async function choose(page: Page, name: string, item: string): Promise<void> {
+  await page.getByRole('button', { name: `More for ${name}`, exact: true }).click()
+  await page.getByRole('button', { name: item, exact: true }).click()
+}
+
+/** Files in the private file system of the page's origin, but for those held for others. */
+function copiesOnDisk(page: Page): Promise<number> {
+  return page.evaluate(async () => {
+    const root = await navigator.storage.getDirectory()
+    const count = async (folder: FileSystemDirectoryHandle): Promise<number> => {
+      let files = 0
+      for await (const handle of (folder as unknown as { values(): AsyncIterable<FileSystemHandle> }).values()) {
+        files += handle instanceof FileSystemDirectoryHandle ? await count(handle) : 1
+      }
+      return files
+    }
+    const folder = await root.getDirectoryHandle('copies').catch(() => undefined)
+    return folder === undefined ? 0 : count(folder)
+  })
+}
+
+test.describe('a file kept on this device', () => {
+  let shoal: RunningShoal
+  const browsers: DiskBrowser[] = []
+
+  async function fresh(): Promise<{ browser: DiskBrowser; page: Page }> {
+    const browser = await DiskBrowser.fresh()
+    browsers.push(browser)
+    return { browser, page: await browser.open(shoal.url) }
+  }
+
+  test.afterEach(async () => {
+    for (const browser of browsers.splice(0)) await browser.close()
+    await shoal.clean()
+  })
+
+  test('that another device stored opens after a restart, when all hosts and the relay are gone; signing out leaves nothing of it', async () => {
+    test.setTimeout(400_000)
+    shoal = await RunningShoal.start({ hosts: 3 })
+    const first = await fresh()
+    await connected(first.page, 3)
+    await createAccount(first.page, ANNA)
+    await addFiles(first.page, [NOTE, FILM])
+    for (const { name } of [NOTE, FILM]) await stored(first.page, name)
+    await allSafe(first.page)
+    await first.browser.close()
+
+    const { browser, page } = await fresh()
+    await connected(page, 3)
+    await signIn(page, ANNA)
+    await signedIn(page)
+    await expect(row(page, FILM.name)).toBeVisible({ timeout: 60_000 })
+    await page.getByRole('combobox', { name: 'Room for copies on this device' }).selectOption('None')
+    for (const { name } of [NOTE, FILM]) await choose(page, name, `Keep ${name} on this device`)
+    for (const { name } of [NOTE, FILM]) await expect(row(page, name)).toContainText('Kept on this device', { timeout: 120_000 })
+
+    await browser.close()
+    await shoal.kill()
+    const again = await browser.open(shoal.url)
+    await expect(row(again, FILM.name)).toContainText('Kept on this device', { timeout: 60_000 })
+    for (const { name, buffer } of [NOTE, FILM]) expect(await sha256(await download(again, `Download ${name}`))).toBe(digest(buffer))
+    await choose(again, NOTE.name, `Do not keep ${NOTE.name} on this device`)
+    await expect(row(again, NOTE.name)).not.toContainText('Kept on this device')
+    expect(await copiesOnDisk(again)).toBeGreaterThan(0)
+    await signOut(again)
+    expect(await copiesOnDisk(again)).toBe(0)
+  })
+
+  test('leaves the room of others alone, and less room for these frees the disk at once', async () => {
+    test.setTimeout(300_000)
+    shoal = await RunningShoal.start({ hosts: 2 })
+    const { page } = await fresh()
+    await connected(page, 2)
+    await addFiles(page, [NOTE, FILM])
+    for (const { name } of [NOTE, FILM]) await stored(page, name)
+    const copies = page.getByRole('region', { name: 'Copies' })
+    expect(await sha256(await download(page, `Download ${FILM.name}`))).toBe(digest(FILM.buffer))
+    await expect(copies).toContainText('9 MiB of copies here', { timeout: 60_000 })
+    await choose(page, NOTE.name, `Keep ${NOTE.name} on this device`)
+    await expect(copies).toContainText('49 KiB that you keep on this device', { timeout: 60_000 })
+    await copies.getByRole('combobox', { name: 'Room for copies on this device' }).selectOption('None')
+    await expect(copies).toContainText('0 bytes of copies here, and 49 KiB', { timeout: 60_000 })
+    await expect.poll(() => copiesOnDisk(page)).toBe(1)
+  })
+})
