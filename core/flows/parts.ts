@@ -97,13 +97,13 @@ export function makeParts(deps: StorageDeps, storage: Owner): Parts {
   const prover = new Prover({ journal, table, hosts, references, clock, changed, clientFor })
   const fetching = fetchDeps(deps, hosts, (view, row) => { health.note(view, row) })
   const fetcher = new Fetcher(fetching)
-  const cache = makeCache(deps)
+  const cache = makeCache(deps, changed)
   const links = new LinkReader({ ...deps, hosts, search, fetcher, getShard: fetching.getShard, shelves: cache?.shelves })
   return { journal, secrets, table, hosts, search, outbox, tally, shipper, intake, finisher, releaser, health, prover, fetcher, links, cache, close: () => pools.close() }
 }
 
-function makeCache({ copies: stores, blake3, report = () => undefined }: StorageDeps): Cache | undefined {
+function makeCache({ copies: stores, blake3, report = () => undefined }: StorageDeps, changed: () => void): Cache | undefined {
   if (stores === undefined) return undefined
-  const copies = new Copies({ ...stores, report })
+  const copies = new Copies({ ...stores, changed, report })
   return { copies, shelves: new Shelves({ copies, blake3, report }) }
 }

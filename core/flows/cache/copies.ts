@@ -24,6 +24,8 @@ export interface CopiesDeps {
   readonly meta: MetaStore
   /** Bytes that copies without holders may take. */
   readonly room: number
+  /** Told when `usage` may be different. */
+  readonly changed?: () => void
   /** Told of faults that nobody waits for. */
   readonly report: (error: AppError) => void
 }
@@ -205,6 +207,7 @@ export class Copies {
   private count({ size, holds }: CopyRecord, times: 1 | -1): void {
     if (holds > 0) this.held += times * size
     else this.cached += times * size
+    this.deps.changed?.()
   }
 
   /** The record of a copy as it is now, used just now, and with `holder` if that is new. */
