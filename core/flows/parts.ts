@@ -85,7 +85,8 @@ export function makeParts(deps: StorageDeps, storage: Owner): Parts {
   const shipper = new Shipper({ hosts, search, outbox, journal, clock, changed, failed, leased: (chunk) => { storage.leased(chunk) }, orphaned })
   const alive = new Alive({ hosts, search, clock })
   const tally = new Tally()
-  const keeper = new Keeper({ journal, outbox, shipper, alive, tally, blake3, references, now: () => clock.now(), fileOf: (id) => table.files.get(id), recorded })
+  const cache = makeCache(deps, changed)
+  const keeper = new Keeper({ journal, outbox, shipper, alive, tally, blake3, references, now: () => clock.now(), shelf: cache?.shelves.passing, fileOf: (id) => table.files.get(id), recorded })
   const cutter = new Cutter({ coder, keeper, outbox, redundancy })
   const packer = new Packer({ coder, keeper, outbox, redundancy, failed: ({ file }, error) => { storage.failed(file, asAppError(error, 'transient', 'file.unreadable')) } })
   const intake = new Intake({ coder, cutter, packer, journal, clock, keysOf, recorded, failed })
@@ -97,7 +98,6 @@ export function makeParts(deps: StorageDeps, storage: Owner): Parts {
   const prover = new Prover({ journal, table, hosts, references, clock, changed, clientFor })
   const fetching = fetchDeps(deps, hosts, (view, row) => { health.note(view, row) })
   const fetcher = new Fetcher(fetching)
-  const cache = makeCache(deps, changed)
   const links = new LinkReader({ ...deps, hosts, search, fetcher, getShard: fetching.getShard, shelves: cache?.shelves })
   return { journal, secrets, table, hosts, search, outbox, tally, shipper, intake, finisher, releaser, health, prover, fetcher, links, cache, close: () => pools.close() }
 }

@@ -13,6 +13,7 @@ import type { EntryRow } from '../contract-drive.ts'
 import type { PeerInit, Snapshot } from '../contract.ts'
 import { answerDownload, type ServeRequest, type Tab } from '../download/answer.ts'
 import type { PeerRealm } from '../peer-realm.ts'
+import type { BrowserStorage } from '../storage/open.ts'
 import { PeerService } from '../peer-service.ts'
 
 /** Quick, where Argon2id takes a second. */
@@ -32,6 +33,8 @@ export class TestBrowser {
   relays: readonly string[] = []
   refuses = false
   failsToErase = false
+  /** What opening its copies fails with. */
+  copiesFail: AppError | undefined
   private readonly world: StorageWorld
   private readonly keyWrap: Promise<KeyWrap>
 
@@ -45,6 +48,11 @@ export class TestBrowser {
     const service = new PeerService(this.realm(), { mode, relays: ['http://built-in.example'] })
     void service.run()
     return service
+  }
+
+  private async openCopies(): ReturnType<BrowserStorage['openCopies']> {
+    if (this.copiesFail !== undefined) throw this.copiesFail
+    return { shards: new MemoryShardStore(this.copiesDisk), meta: new MemoryMetaStore(this.copiesIndex) }
   }
 
   private erase(): void {
@@ -74,7 +82,7 @@ export class TestBrowser {
             ids: async () => [...handles.keys()],
           },
           keyWrap: await this.keyWrap,
-          openCopies: async () => ({ shards: new MemoryShardStore(this.copiesDisk), meta: new MemoryMetaStore(this.copiesIndex) }),
+          openCopies: () => this.openCopies(),
           openVault: async () => ({ shards: new MemoryShardStore(this.vaultDisk), meta: new MemoryMetaStore(this.vaultIndex) }),
           persisted: async () => false,
           erase: async () => { this.erase() },

@@ -1,4 +1,4 @@
-import { fromHex, toHex, type Bytes } from '../../base/bytes.ts'
+import { concat, fromHex, toHex, type Bytes } from '../../base/bytes.ts'
 import { sealedName } from '../../formats/entry.ts'
 import {
   fileRecord,
@@ -14,6 +14,7 @@ import { listKey } from '../../formats/list-key.ts'
 import type { Blake3 } from '../../ports/blake3.ts'
 import type { CodedChunk, FrameRef, Piece } from '../../ports/coder.ts'
 import type { MetaChange } from '../../ports/meta-store.ts'
+import type { Shelf } from '../cache/shelf.ts'
 import { put, type Journal } from '../journal.ts'
 import type { FileEntry } from '../list/entry.ts'
 import { otherUsers } from '../list/uses.ts'
@@ -27,6 +28,9 @@ import type { Tally } from './tally.ts'
 /** Leases run this long at most, in ms: after that nobody needs to be asked to release. */
 const LONGEST_LEASE_MS = 366 * 86_400_000
 
+/** Larger files leave no copy when they are stored, in bytes: they would drive all others out. */
+const COPIED = 64 * 2 ** 20
+
 export interface KeeperDeps {
   readonly journal: Journal
   readonly outbox: Outbox
@@ -37,6 +41,8 @@ export interface KeeperDeps {
   /** Held while references to chunks are made or taken away, so that no chunk is released just as it is found again. */
   readonly references: Mutex
   readonly now: () => number
+  /** Copies on this device, of what was just stored. */
+  readonly shelf?: Shelf | undefined
   /** The file of this id in the list. */
   readonly fileOf: (id: string) => FileEntry | undefined
   /** A piece of the file was recorded. */
@@ -127,6 +133,14 @@ export class Keeper {
     this.deps.outbox.gate.force(wanted.length * chunk.shardSize)
     this.deps.alive.forget(chunk.name)
     this.deps.shipper.add(chunk)
+    if (live.length === 1 && first.frame !== undefined) this.copy(first.member.file, first.frame, coded)
+  }
+
+  /** What was just stored is likely to be opened here. Not so each of many small files in a pack, which would cost the disk a file each. */
+  private copy(file: FileEntry, frame: FrameRef, coded: CodedChunk): void {
+    const { shelf } = this.deps
+    if (shelf === undefined || file.part || file.record.size > COPIED) return
+    void shelf.put(frame.key, concat(coded.shards.slice(0, coded.k)).subarray(frame.offset, frame.offset + frame.length))
   }
 
   /** The record of a chunk before it is sent: new, or the one that is there with its dead rows to be sent anew. */
