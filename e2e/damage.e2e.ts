@@ -2,7 +2,7 @@ import { expect, test } from '@playwright/test'
 import { open, readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DiskBrowser, sha256 } from './support/browser.ts'
-import { addFiles, connected, download, row, stored } from './support/page.ts'
+import { addFiles, connected, download, noCopies, row, stored } from './support/page.ts'
 import { randomFile } from './support/real-files.ts'
 import { newFolder, RunningShoal } from './support/shoal.ts'
 
@@ -14,6 +14,7 @@ test('damaged and deleted pieces on hosts do not reach the reader, and the row s
   try {
     const page = await browser.open(shoal.url)
     await connected(page, 16)
+    await noCopies(page)
     const big = await randomFile(folder, 'album.bin', 24 * 2 ** 20)
     await addFiles(page, [big])
     await stored(page, 'album.bin')

@@ -9,7 +9,7 @@ import { floodWithOffers, neverRead, openManyStreams, readSlowly } from './suppo
 import { Attacker } from './support/attacker.ts'
 import { DiskBrowser, sha256 } from './support/browser.ts'
 import { links } from './support/links.ts'
-import { addFiles, connected, download, stored } from './support/page.ts'
+import { addFiles, connected, download, noCopies, stored } from './support/page.ts'
 import { memoryOf, peakDuring } from './support/processes.ts'
 import { randomFile } from './support/real-files.ts'
 import { newFolder, RunningShoal } from './support/shoal.ts'
@@ -112,6 +112,7 @@ test('a hosting tab bears strangers who read slowly or never, flood it with offe
     const hint = await theHost(shoal.url)
     const owner = await tabs.open(shoal.url)
     await connected(owner, 1)
+    await noCopies(owner)
     const before = await memoryOf(hosting.folder)
 
     const attack = async (): Promise<void> => {

@@ -8,7 +8,7 @@ import { SeededRandom } from '../core/testkit/seeded-random.ts'
 import { blake3, error, firstWord, floodWithOffers, neverRead, openManyStreams, put } from './support/attacks.ts'
 import { Attacker, frames, portOf, tcpNoise, webSocketNoise } from './support/attacker.ts'
 import { DiskBrowser, sha256 } from './support/browser.ts'
-import { addFiles, connected, download, stored } from './support/page.ts'
+import { addFiles, connected, download, noCopies, stored } from './support/page.ts'
 import { randomFile } from './support/real-files.ts'
 import { newFolder, RunningShoal } from './support/shoal.ts'
 
@@ -107,6 +107,7 @@ test('hosts refuse all that strangers do wrong, stay up, and meanwhile keep and 
   try {
     const page = await browser.open(shoal.url)
     await connected(page, 2)
+    await noCopies(page)
     const pids = (await shoal.processes()).sort()
     expect(pids).toHaveLength(3)
     const scout = await Attacker.join(shoal.url)

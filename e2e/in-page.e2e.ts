@@ -2,7 +2,7 @@ import { expect, test, type Browser, type BrowserContext } from '@playwright/tes
 import { randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { links } from './support/links.ts'
-import { addFiles, connected, download, stored } from './support/page.ts'
+import { addFiles, connected, download, noCopies, stored } from './support/page.ts'
 import { RunningShoal } from './support/shoal.ts'
 import { MISSED_WITHIN, openHostTab } from './support/tabs.ts'
 
@@ -33,6 +33,7 @@ test.describe('a browser that cannot hand data channels to workers', () => {
     await page.addInitScript(withoutTransfer)
     await page.goto(shoal.url)
     await connected(page, 2)
+    await noCopies(page)
     expect(page.workers().map((worker) => new URL(worker.url()).pathname).join()).not.toContain('peer-worker')
     const buffer = randomBytes(5 * 2 ** 20)
     await addFiles(page, [{ name: 'five.bin', mimeType: 'application/octet-stream', buffer }])
@@ -51,6 +52,7 @@ test.describe('a browser that cannot hand data channels to workers', () => {
       const owner = await other.newPage()
       await owner.goto(tabs.url)
       await connected(owner, 1)
+      await noCopies(owner)
       for (const page of [hosting, owner]) expect(page.workers().map((worker) => worker.url()).join()).not.toContain('peer-worker')
       const buffer = randomBytes(5 * 2 ** 20)
       await addFiles(owner, [{ name: 'five.bin', mimeType: 'application/octet-stream', buffer }])

@@ -2,7 +2,7 @@ import { expect, test, type Page } from '@playwright/test'
 import { randomBytes } from 'node:crypto'
 import { allSafe, createAccount, PASSWORD, signedIn, signIn } from './support/account.ts'
 import { DiskBrowser, sha256 } from './support/browser.ts'
-import { addFiles, connected, download, row, stored } from './support/page.ts'
+import { addFiles, connected, download, noCopies, row, stored } from './support/page.ts'
 import { digest } from './support/real-files.ts'
 import { RunningShoal } from './support/shoal.ts'
 
@@ -62,7 +62,7 @@ test.describe('a file kept on this device', () => {
     await signIn(page, ANNA)
     await signedIn(page)
     await expect(row(page, FILM.name)).toBeVisible({ timeout: 60_000 })
-    await page.getByRole('combobox', { name: 'Room for copies on this device' }).selectOption('None')
+    await noCopies(page)
     for (const { name } of [NOTE, FILM]) await choose(page, name, `Keep ${name} on this device`)
     for (const { name } of [NOTE, FILM]) await expect(row(page, name)).toContainText('Kept on this device', { timeout: 120_000 })
 

@@ -2,7 +2,7 @@ import { expect, test, type Page } from '@playwright/test'
 import { readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { sha256 } from './support/browser.ts'
-import { addFiles, connected, download, row } from './support/page.ts'
+import { addFiles, connected, download, noCopies, row } from './support/page.ts'
 import { randomFile } from './support/real-files.ts'
 import { newFolder, RunningShoal } from './support/shoal.ts'
 import { leave, Tabs } from './support/tabs.ts'
@@ -38,6 +38,7 @@ test('a store ends safe while hosts of both kinds are full, and tabs come and go
     await limitSpace(early[0]!, 4 * MIB)
     const owner = await tabs.open(shoal.url)
     await connected(owner, 8)
+    await noCopies(owner)
     const file = await randomFile(folder, 'mixed.bin', 32 * MIB)
     await addFiles(owner, [file])
     await expect(row(owner, 'mixed.bin')).toContainText(/Storing [1-9]\d?%/, { timeout: 60_000 })

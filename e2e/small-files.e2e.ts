@@ -3,7 +3,7 @@ import { unzipSync } from 'fflate'
 import { randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { sha256, DiskBrowser } from './support/browser.ts'
-import { addFiles, connected, download, row, type Upload } from './support/page.ts'
+import { addFiles, connected, download, noCopies, row, type Upload } from './support/page.ts'
 import { digest } from './support/real-files.ts'
 import { RunningShoal } from './support/shoal.ts'
 
@@ -20,6 +20,7 @@ test('300 small files and a name of 255 bytes with emoji and quotes are stored a
   try {
     const page = await browser.open(shoal.url)
     await connected(page, 2)
+    await noCopies(page)
     const files: Upload[] = []
     for (let i = 0; i < 300; i++) {
       const size = i === 0 ? 1 : Math.floor(1 + (i / 299) ** 2 * (100 * 1024 - 1))

@@ -2,7 +2,7 @@ import { expect, test, type Page } from '@playwright/test'
 import { rm } from 'node:fs/promises'
 import { sha256 } from './support/browser.ts'
 import { links, type Link } from './support/links.ts'
-import { addFiles, connected, copyLink, download, row, stored } from './support/page.ts'
+import { addFiles, connected, copyLink, download, noCopies, row, stored } from './support/page.ts'
 import { digest, empty, jpeg, json, randomFile } from './support/real-files.ts'
 import { newFolder, RunningShoal } from './support/shoal.ts'
 import { leave, MISSED_WITHIN, Tabs } from './support/tabs.ts'
@@ -82,6 +82,7 @@ test('tabs that have met go on without the relay over direct links, and new ones
     await tabs.hosts(shoal.url, 3)
     const owner = await tabs.open(shoal.url)
     await connected(owner, 3)
+    await noCopies(owner)
     const file = await randomFile(folder, 'while-away.bin', 16 * MIB)
     await addFiles(owner, [file])
     await stored(owner, 'while-away.bin')

@@ -1,7 +1,7 @@
 import { expect, test, type Page } from '@playwright/test'
 import { readdir, readFile, rm } from 'node:fs/promises'
 import { DiskBrowser, sha256 } from './support/browser.ts'
-import { addFiles, connected, download, row, stored } from './support/page.ts'
+import { addFiles, connected, download, noCopies, row, stored } from './support/page.ts'
 import { randomFile } from './support/real-files.ts'
 import { newFolder, RunningShoal } from './support/shoal.ts'
 
@@ -26,6 +26,7 @@ test.describe('two tabs of one browser', () => {
     follower = await leader.context().newPage()
     await follower.goto(shoal.url)
     await connected(follower, 2)
+    await noCopies(follower)
   })
   test.afterEach(async () => {
     await browser.close()

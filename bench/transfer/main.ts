@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DiskBrowser, sha256 } from '../../e2e/support/browser.ts'
-import { addFiles, connected, download, stored } from '../../e2e/support/page.ts'
+import { addFiles, connected, download, noCopies, stored } from '../../e2e/support/page.ts'
 import { newFolder, RunningShoal } from '../../e2e/support/shoal.ts'
 import { openHostTab, Tabs } from '../../e2e/support/tabs.ts'
 import { report } from '../report.ts'
@@ -58,6 +58,7 @@ async function openAll(browsers: readonly DiskBrowser[], url: string): Promise<[
   await watchPage(owner)
   await owner.goto(url)
   await connected(owner, HOSTS)
+  await noCopies(owner)
   return [owner, hosts[0]!]
 }
 
@@ -187,6 +188,7 @@ async function deadHosts(): Promise<void> {
     await watchPage(owner)
     await owner.goto(shoal.url)
     await connected(owner, 16, 120_000)
+    await noCopies(owner)
     const path = join(folder, 'file.bin')
     await writeFile(path, randomBytes(64 * MIB))
     await addFiles(owner, [path])

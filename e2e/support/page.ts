@@ -12,6 +12,11 @@ export async function connected(page: Page, hosts: number, timeout = 60_000): Pr
   await expect(page.getByRole('status')).toHaveText(new RegExp(`Connected to \\d+ peers, ${String(hosts)} hosts`), { timeout })
 }
 
+/** From now on nothing that is stored or opened leaves copies in this browser: what it downloads comes from hosts. */
+export async function noCopies(page: Page): Promise<void> {
+  await page.getByRole('combobox', { name: 'Room for copies on this device' }).selectOption('None')
+}
+
 export interface Upload {
   readonly name: string
   readonly mimeType: string
