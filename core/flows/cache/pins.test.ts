@@ -107,6 +107,7 @@ describe('what is kept on this device', () => {
     expect(state(a)).toBeUndefined()
     await files.change((edit) => edit.trash([b]))
     await made.until(() => holders(device).size === 0)
+    expect(state(b)).toBeUndefined()
     expect(device.copies.shards.shards.size).toBe(0)
     await files.change((edit) => edit.restore([b]))
     await isKept(b)

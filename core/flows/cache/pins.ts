@@ -97,8 +97,8 @@ export class Pins {
   }
 
   /** How an entry of the drive is kept; `undefined` when it is not. */
-  state({ id, kind, current }: Entry): KeptState | undefined {
-    if (this.pins.size === 0) return undefined
+  state({ id, kind, current, trashed }: Entry): KeptState | undefined {
+    if (this.pins.size === 0 || trashed !== undefined) return undefined
     const chosen = this.pins.has(id)
     if (!chosen && !this.isPinned(id)) return undefined
     if (kind === 'folder') return { chosen, percent: this.percent(this.below(id)) }
