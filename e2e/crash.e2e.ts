@@ -12,7 +12,7 @@ const SIZE = 192 * 2 ** 20
 const ASK = 'Add this file again to go on'
 
 test('a browser killed in the middle of an upload goes on where it was and sends no acknowledged piece twice', async () => {
-  test.setTimeout(600_000)
+  test.setTimeout(900_000)
   const shoal = await RunningShoal.start({ hosts: 4 })
   const folder = await newFolder()
   const browser = await DiskBrowser.fresh()
@@ -23,7 +23,7 @@ test('a browser killed in the middle of an upload goes on where it was and sends
     await addFiles(page, [big])
     let asked = 0
     for (const percent of KILL_AT) {
-      await expect.poll(() => percentOf(page), { timeout: 120_000, intervals: [20] }).toBeGreaterThanOrEqual(percent)
+      await expect.poll(() => percentOf(page), { timeout: 240_000, intervals: [20] }).toBeGreaterThanOrEqual(percent)
       await browser.kill()
       page = await browser.open(shoal.url)
       // What was sealed is finished without the file; then the page asks for the rest of it.
