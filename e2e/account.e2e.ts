@@ -4,7 +4,7 @@ import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { unzipSync } from 'fflate'
 import { allSafe, createAccount, NEXT_PASSWORD, PASSWORD, signedIn, signIn, signOut } from './support/account.ts'
-import { DiskBrowser, sha256 } from './support/browser.ts'
+import { FreshBrowsers, sha256 } from './support/browser.ts'
 import { addFiles, connected, download, row, stored } from './support/page.ts'
 import { digest, randomFile } from './support/real-files.ts'
 import { newFolder, RunningShoal } from './support/shoal.ts'
@@ -25,17 +25,11 @@ function sorted(tree: Tree): [string, string][] {
 
 test.describe('an account', () => {
   let shoal: RunningShoal
-  const browsers: DiskBrowser[] = []
-
-  /** Somebody's browser that was never here. */
-  async function fresh(): Promise<{ browser: DiskBrowser; page: Page }> {
-    const browser = await DiskBrowser.fresh()
-    browsers.push(browser)
-    return { browser, page: await browser.open(shoal.url) }
-  }
+  const browsers = new FreshBrowsers()
+  const fresh = (): ReturnType<FreshBrowsers['open']> => browsers.open(shoal.url)
 
   test.afterEach(async () => {
-    for (const browser of browsers.splice(0)) await browser.close()
+    await browsers.close()
     await shoal.clean()
   })
 

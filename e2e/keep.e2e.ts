@@ -1,7 +1,7 @@
 import { expect, test, type Page } from '@playwright/test'
 import { randomBytes } from 'node:crypto'
 import { allSafe, createAccount, PASSWORD, signedIn, signIn } from './support/account.ts'
-import { DiskBrowser, sha256 } from './support/browser.ts'
+import { FreshBrowsers, sha256 } from './support/browser.ts'
 import { addFiles, connected, download, noCopies, row, stored } from './support/page.ts'
 import { digest } from './support/real-files.ts'
 import { RunningShoal } from './support/shoal.ts'
@@ -21,7 +21,7 @@ function copiesOnDisk(page: Page): Promise<number> {
     const root = await navigator.storage.getDirectory()
     const count = async (folder: FileSystemDirectoryHandle): Promise<number> => {
       let files = 0
-      for await (const handle of (folder as unknown as { values(): AsyncIterable<FileSystemHandle> }).values()) {
+      for await (const handle of folder.values()) {
         files += handle instanceof FileSystemDirectoryHandle ? await count(handle) : 1
       }
       return files
@@ -33,16 +33,11 @@ function copiesOnDisk(page: Page): Promise<number> {
 
 test.describe('a file kept on this device', () => {
   let shoal: RunningShoal
-  const browsers: DiskBrowser[] = []
-
-  async function fresh(): Promise<{ browser: DiskBrowser; page: Page }> {
-    const browser = await DiskBrowser.fresh()
-    browsers.push(browser)
-    return { browser, page: await browser.open(shoal.url) }
-  }
+  const browsers = new FreshBrowsers()
+  const fresh = (): ReturnType<FreshBrowsers['open']> => browsers.open(shoal.url)
 
   test.afterEach(async () => {
-    for (const browser of browsers.splice(0)) await browser.close()
+    await browsers.close()
     await shoal.clean()
   })
 

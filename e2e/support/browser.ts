@@ -47,6 +47,21 @@ export class DiskBrowser {
   }
 }
 
+/** Browsers of people who were never here, until the end of a test. */
+export class FreshBrowsers {
+  private readonly browsers: DiskBrowser[] = []
+
+  async open(url: string): Promise<{ browser: DiskBrowser; page: Page }> {
+    const browser = await DiskBrowser.fresh()
+    this.browsers.push(browser)
+    return { browser, page: await browser.open(url) }
+  }
+
+  async close(): Promise<void> {
+    for (const browser of this.browsers.splice(0)) await browser.close()
+  }
+}
+
 async function processOf(browser: Browser): Promise<number> {
   const session = await browser.newBrowserCDPSession()
   const { processInfo } = (await session.send('SystemInfo.getProcessInfo')) as { processInfo: { type: string; id: number }[] }
